@@ -1,0 +1,73 @@
+# Everything a contributor or a user of a clone runs. `make` alone lists the targets.
+# Needs Python 3.11 or newer, pip and make; every target makes what it needs, and the second run is quick.
+#
+#   ARGS="..."      is handed to the command behind up, demo, test and bench:  make test ARGS="tests/sessions -x"
+#   PYTHON=...      is the interpreter that .venv is made with
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv up demo test test-redis8 check fix sync bench pins clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+VENV_REDIS8 := .venv-redis8
+STAMP_REDIS8 := $(VENV_REDIS8)/.installed
+# What `make test-redis8` runs: the folders whose code meets the driver. Those that do not exist yet are left out.
+REDIS8_TESTS := $(wildcard tests/transport tests/sessions tests/transcripts tests/feed)
+CHECKED := sessioncache workers scripts tests $(wildcard benchmarks examples)
+
+export PYTHON
+export PYTHONUNBUFFERED := 1
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+venv: $(STAMP) ## make .venv with both packages and all tools
+	@:
+
+$(STAMP): pyproject.toml workers/pyproject.toml constraints.txt scripts/venv.sh
+	@scripts/venv.sh $(VENV) $(STAMP) -c constraints.txt -e '.[all,dev]' -e ./workers
+
+$(STAMP_REDIS8): pyproject.toml scripts/venv.sh
+	@scripts/venv.sh $(VENV_REDIS8) $(STAMP_REDIS8) -e '.[all,dev]' 'redis[hiredis]>=8,<9'
+
+# `exec` puts the program directly under make, so Ctrl-C reaches it once and it alone decides how to end.
+up: $(STAMP) ## start a server, the workers and the health port; Ctrl-C stops them, the data stays
+	@exec $(BIN)/sessioncache up $(ARGS)
+
+demo: $(STAMP) ## replay conversations through many agents at once and prove that nothing was lost
+	@exec $(BIN)/sessioncache demo $(ARGS)
+
+test: $(STAMP) ## run the tests: make test ARGS="tests/sessions -k append"
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+test-redis8: $(STAMP_REDIS8) ## run the core's tests on redis-py 8, in an environment without the workers
+	@exec $(VENV_REDIS8)/bin/python -m pytest $(REDIS8_TESTS) $(ARGS)
+
+check: $(STAMP) ## all that continuous integration checks besides the tests
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/unasync.py --check
+	$(BIN)/python -m pytest -q tests/tidy tests/scripts
+
+fix: $(STAMP) ## format, apply the safe fixes and regenerate
+	$(BIN)/ruff check --fix-only $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/python scripts/unasync.py
+
+sync: $(STAMP) ## regenerate the sync code from the async code
+	$(BIN)/python scripts/unasync.py
+
+bench: $(STAMP) ## measure appends and loads beside bare redis-py and other stores
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+pins: $(STAMP) ## write the versions now in .venv to constraints.txt
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed '/^#/d; / @ /d'; \
+	   sed -n '/^[^#].*;/p' constraints.txt; } > constraints.txt.new && mv constraints.txt.new constraints.txt
+
+clean: ## remove environments, caches and builds; the data of `make up` stays
+	rm -rf .venv .venv-redis8 build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Runs the functions of `sessioncache.maintenance` as arq jobs; it decides when they run and nothing else."""
