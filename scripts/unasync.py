@@ -21,7 +21,7 @@ HAND_WRITTEN = frozenset({"sessioncache/transport/colour_async.py"})
 HEADER = "# Generated from {source} by scripts/unasync.py; edit that file and run `make sync`.\n"
 HEADER_START = "# Generated from "
 
-# Applied in this order. An entry that changes no source fails the run, so the table holds only what is in use.
+# Applied in this order. An entry that changes no source fails --check, so the table holds only what is in use.
 SUBSTITUTIONS = (
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait\s+", ""),
@@ -88,13 +88,12 @@ def is_generated(path: Path) -> bool:
     return path.is_file() and path.read_text().startswith(HEADER_START)
 
 
-def generate(root: Path) -> dict[str, str]:
-    """Returns what each twin below `root` has to contain, by its path.
+def generate(root: Path) -> tuple[dict[str, str], set[str]]:
+    """Returns what each twin below `root` has to contain, by its path, and the patterns that no source uses.
 
-    Raises CannotTranslateError when a source cannot be translated, when a twin would replace a hand-written file, and
-    when an entry of the table is used by no source.
+    Raises CannotTranslateError when a source cannot be translated and when a twin would replace a hand-written file.
     """
-    twins = {}
+    twins: dict[str, str] = {}
     unused = {pattern for pattern, _ in SUBSTITUTIONS}
     for source in sources(root):
         target = source.removesuffix("_async.py") + "_sync.py"
@@ -104,9 +103,7 @@ def generate(root: Path) -> dict[str, str]:
         refuse_leftovers(text, source)
         twins[target] = formatted(HEADER.format(source=source) + text, target, root)
         unused -= used
-    if twins and unused:
-        raise CannotTranslateError("SUBSTITUTIONS has entries that no source uses: " + ", ".join(sorted(unused)))
-    return twins
+    return twins, unused if twins else set()
 
 
 def differences(root: Path, twins: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -125,21 +122,23 @@ def differences(root: Path, twins: dict[str, str]) -> Iterator[tuple[str, str]]:
 def main(arguments: list[str], root: Path) -> int:
     """Writes or checks every twin below `root`; returns the exit code."""
     try:
-        twins = generate(root)
+        twins, unused = generate(root)
     except CannotTranslateError as error:
         print(f"unasync: {error}", file=sys.stderr)
         return 1
     found = list(differences(root, twins))
+    if "--check" in arguments:
+        for state, name in found:
+            print(f"unasync: {name} is {state}: run `make sync`", file=sys.stderr)
+        for pattern in sorted(unused):
+            print(f"unasync: no source uses this entry of SUBSTITUTIONS: {pattern}", file=sys.stderr)
+        return 1 if found or unused else 0
     for state, name in found:
-        print(f"unasync: {name} is {state}" if "--check" in arguments else f"unasync: {name} was {state}")
-        if "--check" not in arguments:
-            if state == "orphaned":
-                (root / name).unlink()
-            else:
-                (root / name).write_text(twins[name])
-    if found and "--check" in arguments:
-        print("unasync: run `make sync`", file=sys.stderr)
-        return 1
+        print(f"unasync: {name} was {state}")
+        if state == "orphaned":
+            (root / name).unlink()
+        else:
+            (root / name).write_text(twins[name])
     return 0
 
 
