@@ -43,7 +43,7 @@ test: $(STAMP) ## run the tests: make test ARGS="tests/sessions -k append"
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 test-redis8: $(STAMP_REDIS8) ## run the core's tests on redis-py 8, in an environment without the workers
-	@exec $(VENV_REDIS8)/bin/python -m pytest $(REDIS8_TESTS) $(ARGS)
+	@exec $(VENV_REDIS8)/bin/python -m pytest $(or $(REDIS8_TESTS),$(error there are no tests of the core yet)) $(ARGS)
 
 check: $(STAMP) ## all that continuous integration checks besides the tests
 	$(BIN)/ruff format --check $(CHECKED)
