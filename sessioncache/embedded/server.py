@@ -172,9 +172,7 @@ class EmbeddedServer:
                 return self
             if self._fixed_port is not None or self._configured:
                 break
-        raise ConfigurationError(
-            f"port {self.port} on 127.0.0.1 is taken; stop what listens there or choose another port"
-        )
+        raise ConfigurationError(f"port {self.port} is taken; stop what listens there or choose another port")
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop it in good order: SHUTDOWN, which saves; then SIGTERM; then SIGKILL, each when the time is up."""
