@@ -26,19 +26,18 @@ SUBSTITUTIONS = (
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait\s+", ""),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
-    (r"\bStopAsyncIteration\b", "StopIteration"),
     (r"\b(Abstract)?Async(?=[A-Z])", r"\1"),
     (r"\basynccontextmanager\b", "contextmanager"),
-    (r"\baclosing\b", "closing"),
     (r"\baclose\b", "close"),
-    (r"\banext\b", "next"),
     (r"\bAwaitable\[((?:[^][]|\[(?:[^][]|\[[^][]*\])*\])*)\]", r"\1"),
-    (r"\bredis\.asyncio as redis\b", "redis"),
     (r"\bredis\.asyncio\b", "redis"),
     (r"_async\b", "_sync"),
 )
 # Whatever of this is left in the code of a twin has no substitution yet.
-ASYNC_ONLY = frozenset({"async", "await", "asyncio", "aiter", "anext", "Awaitable", "Coroutine"})
+ASYNC_ONLY = frozenset(
+    {"aclosing", "aiter", "anext", "async", "asyncio", "await", "asynccontextmanager"}
+    | {"Awaitable", "Coroutine", "StopAsyncIteration"}
+)
 
 
 class CannotTranslateError(Exception):
@@ -59,7 +58,7 @@ def refuse_leftovers(text: str, source: str) -> None:
     """Raises CannotTranslateError where translated code still says something that only async code can say."""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.NAME and token.string in ASYNC_ONLY:
-            raise CannotTranslateError(f"{source}:{token.start[0]}: no substitution for: {token.line.strip()}")
+            raise CannotTranslateError(f"{source}: no substitution for: {token.line.strip()}")
 
 
 def formatted(text: str, target: str, root: Path) -> str:
@@ -100,8 +99,8 @@ def generate(root: Path) -> tuple[dict[str, str], set[str]]:
         if (root / target).exists() and not is_generated(root / target):
             raise CannotTranslateError(f"{target} is not a generated file: rename it, or add {source} to HAND_WRITTEN")
         text, used = translate((root / source).read_text())
-        refuse_leftovers(text, source)
         twins[target] = formatted(HEADER.format(source=source) + text, target, root)
+        refuse_leftovers(twins[target], source)
         unused -= used
     return twins, unused if twins else set()
 
