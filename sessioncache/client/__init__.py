@@ -1,0 +1,1 @@
+"""The cache: nouns as attributes over one transport."""

@@ -1,0 +1,185 @@
+# Generated from sessioncache/client/_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""SessionCache, and the handle of one session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sessioncache.client.build import make_settings
+from sessioncache.feed._sync import Feed
+from sessioncache.leases._sync import Leases
+from sessioncache.namespaces._sync import Namespaces
+from sessioncache.namespaces.server import ServerFacts
+from sessioncache.retention._sync import Retention
+from sessioncache.sessions._sync import Sessions
+from sessioncache.settings import Settings
+from sessioncache.stats._sync import Stats
+from sessioncache.telemetry import TelemetryHook
+from sessioncache.transcripts._sync import Transcripts
+from sessioncache.transport.base import Transport
+from sessioncache.transport.connect_sync import connect, stack, wrap_client
+from sessioncache.types import SessionId, check_session_id
+from sessioncache.upkeep._sync import Upkeep
+from sessioncache.wire.codec import Codec
+from sessioncache.wire.keys import Keyspace
+from sessioncache.wire.messages import MessageEncoder
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+__all__ = ["SessionCache", "SessionHandle", "TranscriptHandle"]
+
+
+class SessionCache:
+    """A session store: one namespace on one Redis or Valkey, shared by any number of processes.
+
+    Make one a process with `from_url`, and use it from any number of tasks. It connects at its first call, or on
+    entering `with`; close it with `close`, or by leaving.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        settings: Settings,
+        *,
+        codec: Codec | None = None,
+        hooks: Sequence[TelemetryHook] = (),
+    ) -> None:
+        """Build a cache over a transport of your own; most people want `from_url`.
+
+        Args:
+            transport: the lowest one; retries and instruments are put around it here.
+            settings: options; the URL in them is not used.
+            codec: how payloads are stored; plain JSON unless given.
+            hooks: hear of every call.
+        """
+        self.settings = settings
+        self.keys = Keyspace(settings.namespace, settings.shards)
+        self.server: ServerFacts | None = None
+        """What the server told about itself when the cache was opened."""
+        self._lowest = transport
+        self._transport = stack(transport, settings, self._prepare, hooks)
+        encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
+        self.sessions = Sessions(self._transport, self.keys, encoder)
+        self.transcripts = Transcripts(self._transport, self.keys, encoder)
+        self.feed = Feed(self._transport, self.keys)
+        self.retention = Retention(self._transport, self.keys)
+        self.stats = Stats(self._transport, self.keys)
+        self.leases = Leases(self._transport, self.keys)
+        self.upkeep = Upkeep(self._transport, self.keys)
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str | None = None,
+        *,
+        namespace: str | None = None,
+        codec: Codec | None = None,
+        hooks: Sequence[TelemetryHook] = (),
+        **options: Any,
+    ) -> Self:
+        """A cache on the server that a URL names. Dials nothing yet.
+
+        Args:
+            url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://host,host/service` or `redis+cluster://host,host`;
+                None takes SESSIONCACHE_URL.
+            namespace: the tenant; None takes SESSIONCACHE_NAMESPACE, or `default`.
+            codec: how payloads are stored; plain JSON unless given.
+            hooks: hear of every call; `sessioncache.metrics.PrometheusHook` is one.
+            options: fields of `Settings`.
+
+        Raises:
+            ConfigurationError: a URL, name or option that cannot work.
+        """
+        settings = make_settings(url, namespace, options)
+        return cls(connect(settings), settings, codec=codec, hooks=hooks)
+
+    @classmethod
+    def from_client(
+        cls,
+        client: Redis,
+        *,
+        namespace: str | None = None,
+        codec: Codec | None = None,
+        hooks: Sequence[TelemetryHook] = (),
+        **options: Any,
+    ) -> Self:
+        """A cache over a redis-py client (or fakeredis) of your own, for one server. You close the client yourself.
+
+        Make the client without `decode_responses`, and without retries of its own: a retry that does not know the
+        operation id may run a write twice, which is then answered as a repeat.
+
+        Raises:
+            ConfigurationError: a client, name or option that cannot work.
+        """
+        settings = make_settings(None, namespace, options)
+        return cls(wrap_client(client, settings), settings, codec=codec, hooks=hooks)
+
+    def open(self) -> Self:
+        """Connect, claim or check the namespace, look at the server. Happens by itself at the first call.
+
+        Raises:
+            ConfigurationError: another shard count is stored, or the server is too old.
+            BackendError: the server cannot be reached.
+        """
+        self.stats.shards()
+        return self
+
+    def _prepare(self, transport: Transport) -> None:
+        self.server = Namespaces(self.keys).open(transport)
+
+    def session(self, session_id: SessionId) -> SessionHandle:
+        """A handle with the id filled in. Sends nothing; the session need not exist."""
+        return SessionHandle(self, check_session_id(session_id))
+
+    def close(self) -> None:
+        """Close every connection. Calls after this fail."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        """Open the cache; if that fails, nothing stays open."""
+        try:
+            return self.open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the cache."""
+        self.close()
+
+
+class SessionHandle:
+    """One session: the methods of `cache.sessions` with the id filled in, and its transcript, feed and retention."""
+
+    def __init__(self, cache: SessionCache, session_id: SessionId) -> None:
+        self.id = session_id
+        self.get = partial(cache.sessions.get, session_id)
+        self.exists = partial(cache.sessions.exists, session_id)
+        self.update = partial(cache.sessions.update, session_id)
+        self.delete = partial(cache.sessions.delete, session_id)
+        self.subscribe = partial(cache.feed.subscribe, session_id)
+        self.retain = partial(cache.retention.update, session_id)
+        self.transcript = TranscriptHandle(cache.transcripts, session_id)
+
+    def __repr__(self) -> str:
+        """Shows the id."""
+        return f"{type(self).__name__}({self.id!r})"
+
+
+class TranscriptHandle:
+    """One transcript: the methods of `cache.transcripts` with the id filled in."""
+
+    def __init__(self, transcripts: Transcripts, session_id: SessionId) -> None:
+        self.append = partial(transcripts.append, session_id)
+        self.list = partial(transcripts.list, session_id)
+        self.each = partial(transcripts.each, session_id)
+        self.count = partial(transcripts.count, session_id)
+        self.save = partial(transcripts.save, session_id)
+        self.pop = partial(transcripts.pop, session_id)
+        self.delete = partial(transcripts.delete, session_id)

@@ -1,0 +1,37 @@
+"""Arguments become settings; what is wrong with them is said in one sentence.
+
+The rule of this module: no option is guessed. An unknown one names the nearest that exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from sessioncache.errors import ConfigurationError
+from sessioncache.settings import Settings
+
+__all__ = ["make_settings"]
+
+
+def make_settings(url: str | None, namespace: str | None, options: Mapping[str, Any]) -> Settings:
+    """The settings of a cache: arguments first, then `SESSIONCACHE_*` variables, then defaults.
+
+    Raises:
+        ConfigurationError: an unknown option, or a value that cannot work.
+    """
+    given: dict[str, Any] = {
+        name: value for name, value in (("url", url), ("namespace", namespace)) if value is not None
+    }
+    for name in options:
+        if name not in Settings.model_fields:
+            near = get_close_matches(name, Settings.model_fields, n=1)
+            raise ConfigurationError(f"unknown option {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    try:
+        return Settings(**(given | dict(options)))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise ConfigurationError(f"settings cannot work: {problems}") from error

@@ -1,0 +1,54 @@
+# Generated from sessioncache/namespaces/_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""What happens before a cache's first call: the namespace is claimed or checked, and the server is looked at."""
+
+from __future__ import annotations
+
+import warnings
+
+from sessioncache.errors import ConfigurationError, SessionCacheError
+from sessioncache.namespaces import lua
+from sessioncache.namespaces.server import EvictionPolicyWarning, ServerFacts, advice_on_eviction, refuse_old_server
+from sessioncache.transport.base import Transport
+from sessioncache.wire.keys import Keyspace
+
+__all__ = ["Namespaces"]
+
+SCHEMA = 1
+
+
+class Namespaces:
+    """Opens the namespace of one cache."""
+
+    def __init__(self, keys: Keyspace) -> None:
+        self._keys = keys
+
+    def open(self, transport: Transport) -> ServerFacts:
+        """Claim or check the namespace, and look at the server. One round trip.
+
+        Raises:
+            ConfigurationError: another shard count or a newer schema is stored, or the server is too old.
+        """
+        config = self._keys.config
+        opened, server, memory = transport.call_many(
+            [
+                lua.open_(config=config, shards=self._keys.shards, schema=SCHEMA),
+                lua.info(config=config, section="server"),
+                lua.info(config=config, section="memory"),
+            ],
+            return_errors=True,
+        )
+        # INFO may be forbidden, or missing in a server that only speaks the protocol: what cannot be seen is not
+        # judged.
+        facts = ServerFacts.of(
+            {} if isinstance(server, SessionCacheError) else server,
+            {} if isinstance(memory, SessionCacheError) else memory,
+        )
+        refuse_old_server(facts)
+        if isinstance(opened, ConfigurationError):
+            raise ConfigurationError(f"namespace {self._keys.namespace!r}: {opened}") from opened
+        if isinstance(opened, SessionCacheError):
+            raise opened
+        advice = advice_on_eviction(facts)
+        if advice is not None:
+            warnings.warn(advice, EvictionPolicyWarning, stacklevel=2)
+        return facts

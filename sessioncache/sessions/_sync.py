@@ -1,0 +1,277 @@
+# Generated from sessioncache/sessions/_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""The methods of `cache.sessions`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sessioncache.errors import InvalidArgument
+from sessioncache.sessions import lua
+from sessioncache.sessions.listing import DEFAULT_USER, Listing, user_page
+from sessioncache.sessions.models import Saved, Session, SessionSummary, Updated
+from sessioncache.sessions.record import authoritative_pairs, host_pairs, runtime_pairs, update_pairs
+from sessioncache.transport.base import Transport
+from sessioncache.types import (
+    NO_BASE,
+    UNSET,
+    Base,
+    Message,
+    Order,
+    Page,
+    SessionId,
+    Unset,
+    check_limit,
+    check_session_id,
+    check_text,
+)
+from sessioncache.wire.call import Write, operation_id_for
+from sessioncache.wire.keys import Keyspace
+from sessioncache.wire.messages import MessageEncoder
+
+__all__ = ["Sessions"]
+
+LIST_LIMIT_MAX = 1_000
+
+
+class Sessions:
+    """Session records: read, list, save with merge, edit, delete."""
+
+    def __init__(self, transport: Transport, keys: Keyspace, encoder: MessageEncoder) -> None:
+        self._transport = transport
+        self._keys = keys
+        self._encoder = encoder
+
+    def get(self, session_id: SessionId) -> Session | None:
+        """The session's record.
+
+        Unknown or past its deadline: None. One round trip. Does not slide the expiry, unless the policy says so.
+
+        Raises:
+            DataError: the record is damaged, torn or too new; never reported as absence.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        return self._transport.call(lua.get(session=keys, now_override_ms=self._keys.now_override_ms))
+
+    def exists(self, session_id: SessionId) -> bool:
+        """Whether the session is there and its deadline has not passed.
+
+        One round trip. Raises DataError for a damaged or torn session.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        return self._transport.call(lua.exists(session=keys, now_override_ms=self._keys.now_override_ms))
+
+    def list(
+        self,
+        *,
+        order: Order = "newest",
+        limit: int = 50,
+        cursor: str | None = None,
+        user: str | Unset | None = UNSET,
+    ) -> Page[SessionSummary]:
+        """A page of sessions by `updated_at`, the id breaking ties.
+
+        One pipelined round trip over the shards, however many sessions there are (now and then a second one, where a
+        shard holds far more than its share of the page). With `user`, the cost is that user's sessions.
+
+        A session that does not change while pages are read is listed exactly once. One that changes moves to the newest
+        end: oldest first it comes once more, newest first it may be missed; `each` lists those exactly once too.
+
+        Args:
+            order: `newest` or `oldest` first.
+            limit: sessions a page, 0 to 1000.
+            cursor: of the page before, with the same order and user.
+            user: only this user's; None is the user `default`.
+
+        Raises:
+            InvalidArgument: a negative limit, or a cursor that this call did not give out.
+        """
+        check_limit(limit, at_most=LIST_LIMIT_MAX)
+        listing = Listing(order, user=None if isinstance(user, Unset) else _user(user), cursor=cursor)
+        if limit == 0:
+            return Page((), cursor)
+        if listing.user is not None:
+            return user_page(listing, self._of_user(listing.user), limit)
+        shards = list(self._keys)
+        listing.begin(len(shards), limit)
+        while wanted := listing.wanted():
+            calls = [
+                lua.list_(
+                    shard=shards[index],
+                    now_override_ms=self._keys.now_override_ms,
+                    newest=order == "newest",
+                    after=after,
+                    limit=count,
+                )
+                for index, after, count in wanted
+            ]
+            replies = self._transport.call_many(calls)
+            for (index, _after, _count), reply in zip(wanted, replies, strict=True):
+                listing.take(index, reply)
+        return listing.page()
+
+    def _of_user(self, user: str) -> Sequence[SessionSummary]:
+        """All sessions of one user, a batch of 500 a shard and round trip."""
+        found: list[SessionSummary] = []
+        pending = dict.fromkeys(range(self._keys.shards), "")
+        while pending:
+            calls = [
+                lua.by_user(
+                    shard=self._keys.shard(index),
+                    now_override_ms=self._keys.now_override_ms,
+                    user=user,
+                    after_member=after,
+                    limit=500,
+                )
+                for index, after in pending.items()
+            ]
+            replies = self._transport.call_many(calls)
+            for index, (following, items) in zip(list(pending), replies, strict=True):
+                found += items
+                pending[index] = following
+            pending = {index: following for index, following in pending.items() if following}
+        return found
+
+    def each(
+        self, *, order: Order = "newest", user: str | Unset | None = UNSET, batch: int = 500
+    ) -> Iterator[SessionSummary]:
+        """Every session, a page at a time, each exactly once, also those that change meanwhile.
+
+        Sessions that are created after the start may or may not be among them. Remembers the ids it has given out.
+        """
+        seen: set[str] = set()
+        since: datetime | None = None
+        while True:
+            cursor, newest, found = None, None, False
+            while True:
+                page = self.list(order=order, limit=batch, cursor=cursor, user=user)
+                for session in page:
+                    newest = newest or session.updated_at
+                    if session.id not in seen:
+                        seen.add(session.id)
+                        found = True
+                        yield session
+                cursor = page.cursor
+                if cursor is None or (since is not None and page.items[-1].updated_at < since):
+                    break
+            # Newest first, a session that was still ahead goes behind the reader when it changes: look again at what
+            # has changed since the sweep began, until nothing there is new.
+            if order == "oldest" or (since is not None and not found):
+                return
+            since = newest
+
+    def count(self, *, user: str | Unset | None = UNSET) -> int:
+        """How many sessions there are, those past their deadline not counted.
+
+        One pipelined round trip over the shards; with `user`, the cost is that user's sessions.
+        """
+        if not isinstance(user, Unset):
+            return len(self._of_user(_user(user)))
+        calls = [lua.count(shard=shard, now_override_ms=self._keys.now_override_ms) for shard in self._keys]
+        return sum(self._transport.call_many(calls))
+
+    def save(
+        self,
+        session: Session,
+        *,
+        messages: Sequence[Message] = (),
+        base: Base | None = None,
+        operation_id: str | None = None,
+    ) -> Saved:
+        """Save a runtime session: merge its metadata with what is stored, and append its new messages.
+
+        Creates the session where there is none. Where the stored `metadata_version` is not lower than the session's,
+        the stored authoritative group wins as a whole; the caller's object takes the merged values. Messages are no
+        part of the merge: what others appended meanwhile stays. Atomic, one round trip; slides the expiry.
+
+        Args:
+            session: changed in place. One that was read or saved before carries its `gen`, so that saving it after a
+                delete is SessionGone and does not bring it back.
+            messages: what is new, 500 at most.
+            base: replaces the base that the session carries.
+            operation_id: the same id again answers the first reply and changes nothing.
+
+        Raises:
+            SessionGone, VersionConflict, LeaseLost: by the base.
+            LimitExceeded: a message, a value or the session's quota; nothing is written.
+            InvalidArgument: bad id, a message that is no JSON object, a value that is no JSON.
+        """
+        keys = self._keys.session(check_session_id(session.id))
+        if session.user is not None:
+            _user(session.user)
+        marks, payloads = self._encoder.encode(messages)
+        size = self._encoder.entry_bytes_max
+        call = lua.save(
+            session=keys,
+            write=self._write("sessions.save", session.base if base is None else base, operation_id),
+            into=session,
+            authoritative=authoritative_pairs(session, bytes_max=size),
+            runtime=runtime_pairs(session, bytes_max=size),
+            host=host_pairs(session, bytes_max=size),
+            marks=marks,
+            payloads=payloads,
+        )
+        return self._transport.call(call)
+
+    def update(
+        self,
+        session_id: SessionId,
+        *,
+        title: str | Unset | None = UNSET,
+        pinned: bool | Unset = UNSET,
+        authoritative: Mapping[str, Any] | None = None,
+        host: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        status: str | Unset | None = UNSET,
+        parent: str | Unset | None = UNSET,
+        user: str | Unset = UNSET,
+        base: Base = NO_BASE,
+        operation_id: str | None = None,
+    ) -> Updated:
+        """Edit single fields: UNSET leaves, None clears, a value sets; mappings likewise, name by name.
+
+        A changed title bumps `title_version` and `metadata_version`; another change of the authoritative group
+        (`pinned`, `authoritative`) bumps `metadata_version`, once a call. An edit that changes nothing writes nothing,
+        bumps nothing and is not in the feed. Atomic, one round trip; slides the expiry if something changed.
+
+        Raises:
+            NotFound: there is no such session.
+            SessionGone, VersionConflict, LeaseLost: by the base.
+            InvalidArgument, LimitExceeded: a bad or too large value.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        sets, clears = update_pairs(
+            {"title": title, "status": status, "parent": parent},
+            {"auth:": authoritative or {}, "host:": host or {}, "meta:": metadata or {}},
+            pinned=pinned,
+            bytes_max=self._encoder.entry_bytes_max,
+        )
+        owner = "" if isinstance(user, Unset) else _user(user)
+        write = self._write("sessions.update", base, operation_id)
+        return self._transport.call(lua.update(session=keys, write=write, sets=sets, clears=clears, user=owner))
+
+    def delete(self, session_id: SessionId, *, base: Base = NO_BASE, operation_id: str | None = None) -> bool:
+        """Remove everything of the session, also a torn or damaged one.
+
+        Unknown: False. Atomic, one round trip. Its operation ids stay behind in a tombstone for an hour, so that a late
+        repeat of an earlier write does not bring the session back.
+
+        Raises:
+            SessionGone, VersionConflict, LeaseLost: by the base.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        write = self._write("sessions.delete", base, operation_id)
+        return self._transport.call(lua.delete(session=keys, write=write))
+
+    def _write(self, name: str, base: Base, operation_id: str | None) -> Write:
+        return Write(operation_id_for(name, operation_id), base, self._keys.now_override_ms)
+
+
+def _user(user: str | None) -> str:
+    """The owner's name; None is the user `default`."""
+    if user is None:
+        return DEFAULT_USER
+    if not isinstance(user, str):
+        raise InvalidArgument(f"user must be a string or None, not {type(user).__name__}")
+    return check_text(user, what="user", bytes_max=512)

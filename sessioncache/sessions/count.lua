@@ -1,0 +1,11 @@
+-- sessions.count: how many sessions of a shard are live: those listed, less those past their deadline.
+--
+-- KEYS
+--   by_updated  zset
+--   deadlines   zset
+-- ARGV
+--   now_override_ms  integer
+-- REPLY   sessions
+-- ERRORS  -
+-- EMITS   -
+return redis.call('ZCARD', by_updated) - redis.call('ZCOUNT', deadlines, '-inf', server_now_ms())

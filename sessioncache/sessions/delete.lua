@@ -1,0 +1,34 @@
+-- sessions.delete: removes the whole session, a torn one too; its operation ids stay behind in a tombstone for an hour.
+--
+-- KEYS
+--   @session
+-- ARGV
+--   @write
+-- REPLY   repeated gen; nil where there is no session
+-- ERRORS  SCGONE SCCONFLICT SCLEASE
+-- EMITS   session.deleted session.expired
+local done = recall_operation()
+if done then
+  return done
+end
+local now = server_now_ms()
+local rules = load_policy()
+local s = salvage_session()
+if not s then
+  return false
+end
+if is_past(s, now) then
+  remove_session(s, rules, now, 'session.expired')
+  return false
+end
+local err = refuse_stale(s)
+if err then
+  return err
+end
+if redis.call('EXISTS', operations) == 1 then
+  redis.call('RENAME', operations, tombstone)
+end
+remove_session(s, rules, now, 'session.deleted')
+local reply = remember_operation(tombstone, { s.gen })
+redis.call('PEXPIRE', tombstone, 3600000)
+return reply

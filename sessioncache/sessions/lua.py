@@ -1,0 +1,152 @@
+"""Typed stubs of this folder's Lua files: a stub's signature is the script's contract. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sessioncache.sessions.models import Saved, Session, SessionSummary, Updated
+from sessioncache.sessions.record import Pairs, merge_into, session_from, summary_from
+from sessioncache.types import datetime_from_ms
+from sessioncache.wire.call import Arg, Call, Write
+from sessioncache.wire.keys import SessionKeys, ShardKeys
+from sessioncache.wire.script import load_script
+
+__all__ = ["by_user", "count", "delete", "exists", "get", "list_", "save", "update"]
+
+
+def _now(now_override_ms: int | None) -> Arg:
+    return "" if now_override_ms is None else now_override_ms
+
+
+def get(*, session: SessionKeys, now_override_ms: int | None) -> Call[Session | None]:
+    """`sessions/get.lua`."""
+
+    def decode(reply: list[bytes] | None) -> Session | None:
+        return None if reply is None else session_from(session.session_id, reply)
+
+    args = (session.escaped, _now(now_override_ms))
+    return Call("sessions.get", load_script("sessions.get"), session.group, args, decode=decode)
+
+
+def exists(*, session: SessionKeys, now_override_ms: int | None) -> Call[bool]:
+    """`sessions/exists.lua`."""
+    args = (session.escaped, _now(now_override_ms))
+    script = load_script("sessions.exists")
+    return Call("sessions.exists", script, session.group, args, decode=lambda reply: reply is not None)
+
+
+def list_(
+    *, shard: ShardKeys, now_override_ms: int | None, newest: bool, after: tuple[int, str] | None, limit: int
+) -> Call[tuple[bool, tuple[int, str] | None, list[SessionSummary]]]:
+    """`sessions/list.lua`: whether the shard is done, the position reached, and the items."""
+
+    def decode(reply: list[Any]) -> tuple[bool, tuple[int, str] | None, list[SessionSummary]]:
+        done, score, member, *items = reply
+        position = (int(score), member.decode()) if member else None
+        return bool(done), position, [summary_from(item) for item in items]
+
+    score, member = after or ("", "")
+    args = (shard.record_prefix, _now(now_override_ms), int(newest), score, member, limit)
+    return Call("sessions.list", load_script("sessions.list"), (shard.by_updated,), args, decode=decode)
+
+
+def by_user(
+    *, shard: ShardKeys, now_override_ms: int | None, user: str, after_member: str, limit: int
+) -> Call[tuple[str, list[SessionSummary]]]:
+    """`sessions/by_user.lua`: the escaped id to go on after, empty at the end, and the items."""
+
+    def decode(reply: list[Any]) -> tuple[str, list[SessionSummary]]:
+        following, *items = reply
+        return following.decode(), [summary_from(item) for item in items]
+
+    args = (shard.record_prefix, _now(now_override_ms), user, after_member, limit)
+    return Call("sessions.by_user", load_script("sessions.by_user"), (shard.by_user,), args, decode=decode)
+
+
+def save(
+    *,
+    session: SessionKeys,
+    write: Write,
+    into: Session,
+    authoritative: Pairs,
+    runtime: Pairs,
+    host: Pairs,
+    marks: str,
+    payloads: Sequence[bytes],
+) -> Call[Saved]:
+    """`sessions/save.lua`; its reply is merged into `into` when it is decoded."""
+
+    def decode(reply: list[bytes]) -> Saved:
+        repeated, outcome, *rest = reply
+        merge_into(into, rest)
+        first_seq = int(rest[10])
+        named: Any = outcome.decode()
+        return Saved(named, into.revision, first_seq or None, into.last_seq, repeated == b"1")
+
+    args = (
+        *write.args(session),
+        into.user or "",
+        into.metadata_version,
+        int(into.pinned),
+        len(authoritative) // 2,
+        len(runtime) // 2,
+        len(host) // 2,
+        marks,
+        *authoritative,
+        *runtime,
+        *host,
+        *payloads,
+    )
+    return Call(
+        "sessions.save",
+        load_script("sessions.save"),
+        session.group,
+        args,
+        decode=decode,
+        writes=True,
+        outcome=lambda saved: "repeated" if saved.repeated else saved.outcome,
+    )
+
+
+def update(*, session: SessionKeys, write: Write, sets: Pairs, clears: Sequence[str], user: str) -> Call[Updated]:
+    """`sessions/update.lua`."""
+
+    def decode(reply: list[bytes]) -> Updated:
+        repeated, changed, _gen, revision, title_version, metadata_version, updated_ms = reply
+        return Updated(
+            changed == b"1",
+            int(revision),
+            int(title_version),
+            int(metadata_version),
+            datetime_from_ms(int(updated_ms)),
+            repeated == b"1",
+        )
+
+    return Call(
+        "sessions.update",
+        load_script("sessions.update"),
+        session.group,
+        (*write.args(session), len(sets) // 2, user, *sets, *clears),
+        decode=decode,
+        writes=True,
+        outcome=lambda updated: "repeated" if updated.repeated else ("changed" if updated.changed else "unchanged"),
+    )
+
+
+def delete(*, session: SessionKeys, write: Write) -> Call[bool]:
+    """`sessions/delete.lua`."""
+    return Call(
+        "sessions.delete",
+        load_script("sessions.delete"),
+        session.group,
+        write.args(session),
+        decode=lambda reply: reply is not None,
+        writes=True,
+    )
+
+
+def count(*, shard: ShardKeys, now_override_ms: int | None) -> Call[int]:
+    """`sessions/count.lua`."""
+    keys = (shard.by_updated, shard.deadlines)
+    return Call("sessions.count", load_script("sessions.count"), keys, (_now(now_override_ms),), decode=int)

@@ -1,0 +1,132 @@
+"""What a session is to its users: the record, the line that lists show, and what writes answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sessioncache.types import Base
+
+__all__ = ["MergeOutcome", "Saved", "Session", "SessionSummary", "Updated"]
+
+MergeOutcome = Literal["created", "stored", "incoming"]
+"""What a runtime save came to: there was no session; the stored authoritative group won; the incoming one did."""
+
+
+class Session(BaseModel):
+    """A session's record. Make one with an id to save a new session; `sessions.get` answers what is stored.
+
+    Three groups of fields follow three rules when a runtime save meets a stored record:
+
+    - the **authoritative group** (`title`, `title_version`, `pinned`, `metadata_version`, `authoritative`) wins or
+    loses as
+      a whole, by `metadata_version`; ties go to the stored one;
+    - **host** fields always stay as they are stored;
+    - **runtime** fields (`status`, `parent`, `metadata`) are taken from the save as they come.
+    """
+
+    model_config = ConfigDict(validate_assignment=True, extra="forbid")
+
+    id: str
+    """Any non-empty text of at most 512 bytes without control characters."""
+    user: str | None = None
+    """The owner. None leaves it, and is `default` for a new session."""
+
+    title: str | None = None
+    """What people call it. None: it has none."""
+    title_version: int = Field(default=0, ge=0, le=2**53 - 1)
+    """How often the title was edited."""
+    pinned: bool = False
+    """Whether a person pinned it. Pinned sessions do not expire, unless the policy says so."""
+    metadata_version: int = Field(default=0, ge=0, le=2**53 - 1)
+    """How often anything of the authoritative group was edited; decides merges."""
+    authoritative: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of the authoritative group: any JSON values."""
+
+    host: dict[str, Any] = Field(default_factory=dict)
+    """Fields that only `sessions.update` changes once the session exists (permissions, admissions): any JSON values."""
+
+    status: str | None = None
+    """What the agent is doing, in its own words."""
+    parent: str | None = None
+    """Id of the session that started this one."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    """The agent's own fields: any JSON values."""
+
+    gen: str | None = None
+    """Which incarnation of the id this is; None: never saved. Given by the server."""
+    revision: int = 0
+    """Bumped by every write. Given by the server."""
+    fence: int = 0
+    """Highest fencing token that has written. Given by the server."""
+    messages: int = 0
+    """Messages in the transcript. Given by the server."""
+    bytes: int = 0
+    """Bytes of those messages as they are stored. Given by the server."""
+    first_seq: int = 0
+    """Sequence number of the oldest message, 0 if there is none. Given by the server."""
+    last_seq: int = 0
+    """Sequence number of the newest message, 0 if there is none. Given by the server."""
+    created_at: datetime | None = None
+    """Given by the server."""
+    updated_at: datetime | None = None
+    """Time of the last write. Given by the server."""
+    deadline_at: datetime | None = None
+    """When it expires; None: never. Given by the server."""
+    ttl_ms: int = 0
+    """Time from the last write to the deadline, in milliseconds; 0: it does not expire. Given by the server."""
+
+    @property
+    def base(self) -> Base:
+        """A base for writes that must not touch another incarnation of this session."""
+        return Base(gen=self.gen)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session as lists show it."""
+
+    id: str
+    gen: str
+    revision: int
+    messages: int
+    bytes: int
+    created_at: datetime
+    updated_at: datetime
+    deadline_at: datetime | None
+    user: str
+    parent: str | None
+    status: str | None
+    title: str | None
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a runtime save did."""
+
+    outcome: MergeOutcome
+    revision: int
+    first_seq: int | None
+    """Sequence number of the first message that this save appended; None: it appended none."""
+    last_seq: int
+    """Sequence number of the newest message of the transcript, 0 if there is none."""
+    repeated: bool
+    """Whether the operation id had been seen before, so that this is the first call's reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What an edit did."""
+
+    changed: bool
+    """False: everything was so already, and nothing was written or published."""
+    revision: int
+    title_version: int
+    metadata_version: int
+    updated_at: datetime
+    repeated: bool
+    """Whether the operation id had been seen before, so that this is the first call's reply."""

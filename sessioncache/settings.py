@@ -1,0 +1,108 @@
+"""Every option of a cache, its default and its limits, from arguments or from `SESSIONCACHE_*` variables.
+
+The rule of this module: a setting exists here or it does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sessioncache.errors import ConfigurationError
+
+__all__ = ["NAMESPACE_PATTERN", "SHARDS_DEFAULT", "SHARDS_MAX", "Settings", "check_namespace"]
+
+NAMESPACE_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SHARDS_DEFAULT: Final = 64
+SHARDS_MAX: Final = 16_384
+
+
+def check_namespace(namespace: str) -> str:
+    """The namespace's name, if it is one.
+
+    Raises:
+        ConfigurationError: anything but 1 to 64 of letters, digits, `.`, `_` and `-`; the name is part of every key
+            and of ACL patterns, so it takes no other characters.
+    """
+    if NAMESPACE_PATTERN.fullmatch(namespace) is None:
+        raise ConfigurationError(
+            f"namespace {namespace!r} is not usable: use 1 to 64 letters, digits, dots, underscores or hyphens"
+        )
+    return namespace
+
+
+class Settings(BaseSettings):
+    """Options of one cache. Keyword arguments win over `SESSIONCACHE_*` environment variables."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SESSIONCACHE_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    url: str = "redis://localhost:6379/0"
+    """`redis://`, `rediss://` (TLS), `unix://`, `redis+sentinel://host,host/service`, `redis+cluster://host,host`;
+    `valkey` may stand for `redis`."""
+
+    namespace: str = "default"
+    """The tenant whose sessions this cache sees."""
+
+    shards: int = Field(default=SHARDS_DEFAULT, ge=1, le=SHARDS_MAX)
+    """Shards of the namespace, 1 to 16384. The count is fixed when
+    the namespace is created; a differing one is a ConfigurationError."""
+
+    username: str | None = None
+    """ACL user, where the URL does not carry it."""
+
+    password: SecretStr | None = None
+    """Password, where the URL does not carry it."""
+
+    tls_ca_file: Path | None = None
+    """Certificates of the authorities to trust; None means the system's."""
+
+    tls_cert_file: Path | None = None
+    """Client certificate, for servers that ask for one."""
+
+    tls_key_file: Path | None = None
+    """Key of the client certificate."""
+
+    tls_check_hostname: bool = True
+    """Whether the server's certificate must name the host that was dialled."""
+
+    connect_timeout_ms: int = Field(default=2_000, ge=1)
+    """Longest wait for a connection, handshake included."""
+
+    command_timeout_ms: int = Field(default=2_000, ge=1)
+    """Longest wait for one answer; after it the outcome of that attempt is unknown and the call is sent again."""
+
+    call_timeout_ms: int = Field(default=15_000, ge=1)
+    """Longest time that a call, with all its attempts, goes on trying."""
+
+    retry_wait_max_ms: int = Field(default=1_000, ge=1)
+    """Longest pause between two attempts; pauses grow exponentially with jitter from 10 ms."""
+
+    connections_max: int = Field(default=64, ge=1)
+    """Most connections to one server; further calls wait for a free one."""
+
+    durability: Literal["primary", "replicated"] = "primary"
+    """`replicated` waits in the same round trip until `replicas_min` replicas have the write, and raises
+    NotReplicated if they do not confirm in time. Asynchronous replication can lose acknowledged writes otherwise."""
+
+    replicas_min: int = Field(default=1, ge=1)
+    """Replicas that must confirm under `durability="replicated"`."""
+
+    replication_timeout_ms: int = Field(default=500, ge=1)
+    """Longest wait for those replicas."""
+
+    entry_bytes_max: int = Field(default=1_048_576, ge=1)
+    """Largest encoded message, or value of a metadata key, in bytes."""
+
+    client_name: str = "sessioncache"
+    """Shown by CLIENT LIST on the server."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespace(cls, value: str) -> str:
+        return check_namespace(value)

@@ -1,0 +1,38 @@
+"""The methods of `cache.stats`."""
+
+from __future__ import annotations
+
+from sessioncache.stats import lua
+from sessioncache.stats.models import NamespaceStats, ShardStats
+from sessioncache.transport.base import AsyncTransport
+from sessioncache.wire.keys import Keyspace
+
+__all__ = ["AsyncStats"]
+
+
+class AsyncStats:
+    """Totals, in one pipelined round trip over the shards, whatever the namespace holds."""
+
+    def __init__(self, transport: AsyncTransport, keys: Keyspace) -> None:
+        self._transport = transport
+        self._keys = keys
+
+    async def get(self) -> NamespaceStats:
+        """The namespace's totals. Exact in each shard at one moment, not across shards."""
+        shards = await self.shards()
+        lags = [shard.now_ms - shard.oldest_due_ms for shard in shards if 0 < shard.oldest_due_ms <= shard.now_ms]
+        return NamespaceStats(
+            namespace=self._keys.namespace,
+            shards=self._keys.shards,
+            sessions=sum(shard.sessions - shard.overdue for shard in shards),
+            messages=sum(shard.messages for shard in shards),
+            bytes=sum(shard.bytes for shard in shards),
+            overdue=sum(shard.overdue for shard in shards),
+            lag_ms=max(lags, default=0),
+            changes=sum(shard.feed_seq for shard in shards),
+        )
+
+    async def shards(self) -> list[ShardStats]:
+        """The totals of every shard."""
+        calls = [lua.read(shard=shard, now_override_ms=self._keys.now_override_ms) for shard in self._keys]
+        return await self._transport.call_many(calls)

@@ -1,0 +1,261 @@
+"""The methods of `cache.transcripts`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal
+
+from sessioncache.errors import InvalidArgument
+from sessioncache.transcripts import lua
+from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
+from sessioncache.transcripts.paging import Window, page_from
+from sessioncache.transport.base import AsyncTransport
+from sessioncache.types import (
+    NO_BASE,
+    Base,
+    Message,
+    SessionId,
+    check_limit,
+    check_session_id,
+    check_text,
+    datetime_from_ms,
+)
+from sessioncache.wire.call import Write, operation_id_for
+from sessioncache.wire.keys import Keyspace, SessionKeys
+from sessioncache.wire.messages import BATCH_ITEMS_MAX, MessageEncoder
+
+__all__ = ["AsyncTranscripts"]
+
+SAVE_ITEMS_MAX = 1_000_000
+
+
+class AsyncTranscripts:
+    """The messages of sessions: append, read, replace, pop, delete."""
+
+    def __init__(self, transport: AsyncTransport, keys: Keyspace, encoder: MessageEncoder) -> None:
+        self._transport = transport
+        self._keys = keys
+        self._encoder = encoder
+
+    async def append(
+        self,
+        session_id: SessionId,
+        messages: Message | Sequence[Message],
+        *,
+        user: str | None = None,
+        base: Base = NO_BASE,
+        operation_id: str | None = None,
+    ) -> Appended:
+        """Add one message or several to the end, in one block that nobody else's messages come between.
+
+        Unknown session: it is created. Atomic, one round trip; slides the expiry.
+
+        Args:
+            session_id: whose transcript.
+            messages: a JSON object or its bytes, or a list of them, 1 to 500.
+            user: whose session it is, if this call creates it.
+            base: what the write is based on; the default always goes through.
+            operation_id: the same id again answers the first reply and changes nothing.
+
+        Raises:
+            InvalidArgument: bad id, no message, or something that is no JSON object; nothing is written.
+            LimitExceeded: a message, the batch or the session's quota is too large; nothing is written.
+            SessionGone, VersionConflict, LeaseLost: by the base.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        marks, payloads = self._encoder.encode(messages)
+        if not payloads:
+            raise InvalidArgument("there is no message to append; give at least one")
+        write = self._write("transcripts.append", base, operation_id)
+        return await self._transport.call(
+            lua.append(session=keys, write=write, user=_user(user), marks=marks, payloads=payloads)
+        )
+
+    async def list(
+        self,
+        session_id: SessionId,
+        *,
+        last: int | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        on_corrupt: Literal["raise", "skip"] = "raise",
+    ) -> TranscriptPage:
+        """A page of messages, oldest first: the last n, a range of sequence numbers, or the next page of either.
+
+        Unknown session: an empty page whose `exists` is False. One round trip; costs what it answers, however long the
+        transcript is. Does not slide the expiry, unless the policy says so.
+
+        Args:
+            session_id: whose transcript.
+            last: the newest n messages; its cursor leads to older ones. 0: none.
+            start: first sequence number of a range; its cursor leads to newer ones. Without anything: from the
+            beginning.
+            stop: last sequence number of the range, itself included.
+            limit: most messages of a page of a range, 0 to 10000; 500 unless given.
+            cursor: of the page before; nothing else may be given with it but `limit`.
+            on_corrupt: `skip` leaves out messages that cannot be decoded and names them in `skipped`.
+
+        Raises:
+            InvalidArgument: a negative number, `last` together with a range, or a foreign cursor.
+            DecodeError: a message cannot be decoded; `.seq` says which.
+            SessionTorn: the record and the transcript disagree.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        window = Window.of(last=last, start=start, stop=stop, limit=limit, cursor=cursor)
+        raw = await self._transport.call(
+            lua.list_(
+                session=keys,
+                now_override_ms=self._keys.now_override_ms,
+                start=window.start,
+                stop=window.stop,
+                limit=window.limit or 1,
+                newest=window.newest,
+            )
+        )
+        return page_from(raw, window, self._encoder, skip=on_corrupt == "skip")
+
+    async def each(
+        self,
+        session_id: SessionId,
+        *,
+        start: int = 0,
+        batch: int = BATCH_ITEMS_MAX,
+        on_corrupt: Literal["raise", "skip"] = "raise",
+    ) -> AsyncIterator[Entry]:
+        """Every message from `start` on, oldest first, read a page at a time.
+
+        Unknown session: nothing. Messages that are appended meanwhile are answered too.
+
+        Raises:
+            SessionTorn, DecodeError: as `list`.
+        """
+        check_limit(batch, what="batch", at_least=1)
+        cursor: str | None = None
+        while True:
+            if cursor is None:
+                page = await self.list(session_id, start=start, limit=batch, on_corrupt=on_corrupt)
+            else:
+                page = await self.list(session_id, cursor=cursor, limit=batch, on_corrupt=on_corrupt)
+            for entry in page:
+                yield entry
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def count(self, session_id: SessionId) -> int:
+        """How many messages there are; 0 for an unknown session. One round trip.
+
+        Raises:
+            SessionTorn: the record and the transcript disagree.
+        """
+        return (await self.list(session_id, last=0)).count
+
+    async def save(
+        self,
+        session_id: SessionId,
+        messages: Sequence[Message],
+        *,
+        through: int | None = None,
+        user: str | None = None,
+        base: Base = NO_BASE,
+        operation_id: str | None = None,
+    ) -> Replaced:
+        """Replace the transcript in one swap: readers see the old one or the new one, never a part of either.
+
+        Unknown session: it is created, with an empty transcript if `messages` is empty. One round trip for up to 500
+        messages; more are staged in parts first, where nobody sees them, and swapped in at the end. Slides the expiry.
+
+        Args:
+            session_id: whose transcript.
+            messages: the new transcript.
+            through: replace only up to this sequence number; what was appended after it stays, and follows.
+            user: whose session it is, if this call creates it.
+            base: give the revision that the new transcript was made from, and a concurrent write is a VersionConflict.
+            operation_id: the same id again answers the first reply and changes nothing.
+
+        Raises:
+            InvalidArgument: as `append`; or `through` leaves too few sequence numbers for the new messages.
+            LimitExceeded: as `append`; or `through` with more than 500 messages.
+            SessionGone, VersionConflict, LeaseLost: by the base.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        if through is not None:
+            check_limit(through, what="through")
+        items_max = SAVE_ITEMS_MAX if through is None else BATCH_ITEMS_MAX
+        marks, payloads = self._encoder.encode(messages, items_max=items_max)
+        write = self._write("transcripts.save", base, operation_id)
+        staged = len(payloads) if len(payloads) > BATCH_ITEMS_MAX else 0
+        size = sum(map(len, payloads))
+        if staged:
+            await self._stage(keys, write, marks, payloads)
+            marks, payloads = "", []
+        call = lua.save(
+            session=keys,
+            staging=keys.staging(write.operation),
+            write=write,
+            user=_user(user),
+            through=through,
+            staged=staged,
+            size=size,
+            marks=marks,
+            payloads=payloads,
+        )
+        return await self._transport.call(call)
+
+    async def _stage(self, keys: SessionKeys, write: Write, marks: str, payloads: Sequence[bytes]) -> None:
+        """Put the parts of a long transcript aside, one round trip each."""
+        for offset in range(0, len(payloads), BATCH_ITEMS_MAX):
+            part = slice(offset, offset + BATCH_ITEMS_MAX)
+            await self._transport.call(
+                lua.stage(
+                    session=keys,
+                    staging=keys.staging(write.operation),
+                    write=write,
+                    offset=offset,
+                    total=len(payloads),
+                    marks=marks[part],
+                    payloads=payloads[part],
+                )
+            )
+
+    async def pop(
+        self, session_id: SessionId, *, base: Base = NO_BASE, operation_id: str | None = None
+    ) -> Entry | None:
+        """Remove the last message and answer it.
+
+        Unknown session, or no message: None. Atomic, one round trip; slides the expiry. Its sequence number is not
+        given out again.
+
+        Raises:
+            SessionGone, VersionConflict, LeaseLost: by the base.
+            DecodeError: the message was removed but cannot be decoded.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        raw = await self._transport.call(
+            lua.pop(session=keys, write=self._write("transcripts.pop", base, operation_id))
+        )
+        if raw is None:
+            return None
+        message = self._encoder.decode(raw.payload, seq=raw.seq)
+        return Entry(raw.seq, datetime_from_ms(raw.ms), raw.payload, message)
+
+    async def delete(self, session_id: SessionId, *, base: Base = NO_BASE, operation_id: str | None = None) -> bool:
+        """Remove all messages; the session stays, and numbering goes on where it was.
+
+        Unknown session, or no message: False. Atomic, one round trip; slides the expiry.
+
+        Raises:
+            SessionGone, VersionConflict, LeaseLost: by the base.
+        """
+        keys = self._keys.session(check_session_id(session_id))
+        write = self._write("transcripts.delete", base, operation_id)
+        return await self._transport.call(lua.delete(session=keys, write=write))
+
+    def _write(self, name: str, base: Base, operation_id: str | None) -> Write:
+        return Write(operation_id_for(name, operation_id), base, self._keys.now_override_ms)
+
+
+def _user(user: str | None) -> str:
+    return "" if user is None else check_text(user, what="user", bytes_max=512)

@@ -1,0 +1,35 @@
+-- transcripts.append: adds messages to a transcript's end, and creates the session where there is none.
+--
+-- KEYS
+--   @session
+-- ARGV
+--   @write
+--   user      text     whose session it is, if this call creates it; empty: the default user
+--   marks     text     one character a payload: m, or c where it continues the one before
+--   payloads  text...  the messages
+-- REPLY   repeated created gen revision first_seq last_seq messages
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- EMITS   transcript.appended session.expired
+local done = recall_operation()
+if done then
+  return done
+end
+local now = server_now_ms()
+local s, rules, err = open_session(now)
+if err then
+  return err
+end
+err = refuse_quota(rules, s.messages + #payloads, s.bytes + payload_bytes(payloads))
+if err then
+  return err
+end
+local fresh = s.messages == 0 and transcript
+local first_seq = s.seq + 1
+local added = append_messages(s, now, marks, payloads)
+take_user(s, user)
+write_record(s, rules, now)
+local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, first_seq, s.seq, s.messages })
+index_session(s, fresh)
+count_totals(s.created and 1 or 0, #payloads, added)
+publish_change(rules, now, 'transcript.appended', s.revision, 'first_seq', first_seq, 'last_seq', s.seq)
+return reply

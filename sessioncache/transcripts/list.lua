@@ -1,0 +1,31 @@
+-- transcripts.list: entries of a transcript by sequence number, oldest first or newest first.
+--
+-- KEYS
+--   @session
+-- ARGV
+--   id               text
+--   now_override_ms  integer
+--   start            integer  first sequence number to answer
+--   stop             integer  last sequence number to answer; empty: the end
+--   limit            integer  most entries to answer
+--   newest           integer  1: count the limit from the end
+-- REPLY   gen revision messages first_seq last_seq entries; nil where there is no session
+-- ERRORS  SCTORN SCSCHEMA
+-- EMITS   -
+local now = server_now_ms()
+local s, err = peek_session(now)
+if err then
+  return err
+end
+if not s then
+  return false
+end
+slide_after_read(s, now)
+local entries
+local from, to = tostring(start), stop and tostring(stop) or '+'
+if newest == 1 then
+  entries = redis.call('XREVRANGE', transcript, to, from, 'COUNT', limit)
+else
+  entries = redis.call('XRANGE', transcript, from, to, 'COUNT', limit)
+end
+return { s.gen, s.revision, s.messages, s.first_seq, s.last_seq, entries }

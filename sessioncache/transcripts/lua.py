@@ -1,0 +1,157 @@
+"""Typed stubs of this folder's Lua files: a stub's signature is the script's contract. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sessioncache.transcripts.models import Appended, Replaced
+from sessioncache.wire.call import Call, Write
+from sessioncache.wire.keys import Key, SessionKeys
+from sessioncache.wire.script import load_script
+
+__all__ = ["RawEntry", "RawPage", "append", "delete", "list_", "pop", "save", "stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawEntry:
+    """An entry as it is stored."""
+
+    seq: int
+    ms: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """What `transcripts/list.lua` answers for a session that exists."""
+
+    gen: str
+    revision: int
+    count: int
+    first_seq: int
+    last_seq: int
+    entries: tuple[RawEntry, ...]
+
+
+def append(*, session: SessionKeys, write: Write, user: str, marks: str, payloads: Sequence[bytes]) -> Call[Appended]:
+    """`transcripts/append.lua`."""
+
+    def decode(reply: list[Any]) -> Appended:
+        repeated, created, gen, revision, first_seq, last_seq, count = reply
+        return Appended(
+            int(first_seq), int(last_seq), int(count), gen.decode(), int(revision), int(created) == 1, repeated == b"1"
+        )
+
+    return Call(
+        "transcripts.append",
+        load_script("transcripts.append"),
+        session.group,
+        (*write.args(session), user, marks, *payloads),
+        decode=decode,
+        writes=True,
+        outcome=lambda appended: _outcome(repeated=appended.repeated, created=appended.created),
+    )
+
+
+def list_(
+    *, session: SessionKeys, now_override_ms: int | None, start: int, stop: int | None, limit: int, newest: bool
+) -> Call[RawPage | None]:
+    """`transcripts/list.lua`."""
+
+    def decode(reply: list[Any] | None) -> RawPage | None:
+        if reply is None:
+            return None
+        gen, revision, count, first_seq, last_seq, entries = reply
+        return RawPage(gen.decode(), revision, count, first_seq, last_seq, tuple(map(_entry, entries)))
+
+    now = "" if now_override_ms is None else now_override_ms
+    args = (session.escaped, now, start, "" if stop is None else stop, limit, int(newest))
+    return Call("transcripts.list", load_script("transcripts.list"), session.group, args, decode=decode)
+
+
+def pop(*, session: SessionKeys, write: Write) -> Call[RawEntry | None]:
+    """`transcripts/pop.lua`."""
+
+    def decode(reply: list[Any] | None) -> RawEntry | None:
+        return None if reply is None else RawEntry(int(reply[3]), int(reply[4]), reply[5])
+
+    script = load_script("transcripts.pop")
+    return Call("transcripts.pop", script, session.group, write.args(session), decode=decode, writes=True)
+
+
+def delete(*, session: SessionKeys, write: Write) -> Call[bool]:
+    """`transcripts/delete.lua`."""
+
+    def decode(reply: list[Any] | None) -> bool:
+        return reply is not None and int(reply[3]) > 0
+
+    script = load_script("transcripts.delete")
+    return Call("transcripts.delete", script, session.group, write.args(session), decode=decode, writes=True)
+
+
+def stage(
+    *,
+    session: SessionKeys,
+    staging: Key,
+    write: Write,
+    offset: int,
+    total: int,
+    marks: str,
+    payloads: Sequence[bytes],
+) -> Call[int]:
+    """`transcripts/stage.lua`."""
+    args = (*write.args(session), offset, total, marks, *payloads)
+    script = load_script("transcripts.stage")
+    return Call("transcripts.stage", script, (*session.group, staging), args, decode=int, writes=True)
+
+
+def save(
+    *,
+    session: SessionKeys,
+    staging: Key,
+    write: Write,
+    user: str,
+    through: int | None,
+    staged: int,
+    size: int,
+    marks: str,
+    payloads: Sequence[bytes],
+) -> Call[Replaced]:
+    """`transcripts/save.lua`."""
+
+    def decode(reply: list[Any]) -> Replaced:
+        repeated, created, gen, *numbers = reply
+        revision, first_seq, last_seq, count, replaced, replaced_through = map(int, numbers)
+        return Replaced(
+            first_seq,
+            last_seq,
+            count,
+            replaced,
+            replaced_through,
+            gen.decode(),
+            revision,
+            int(created) == 1,
+            repeated == b"1",
+        )
+
+    args = (*write.args(session), user, "" if through is None else through, staged, size, marks, *payloads)
+    return Call(
+        "transcripts.save",
+        load_script("transcripts.save"),
+        (*session.group, staging),
+        args,
+        decode=decode,
+        writes=True,
+        outcome=lambda saved: _outcome(repeated=saved.repeated, created=saved.created),
+    )
+
+
+def _entry(reply: list[Any]) -> RawEntry:
+    seq, _, ms = reply[0].partition(b"-")
+    return RawEntry(int(seq), int(ms), reply[1][1])
+
+
+def _outcome(*, repeated: bool, created: bool) -> str:
+    return "repeated" if repeated else "created" if created else "written"

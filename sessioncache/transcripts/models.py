@@ -1,0 +1,100 @@
+"""What a transcript is to its users: entries, pages of them, and what writes answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sessioncache.types import JSONObject
+
+__all__ = ["Appended", "Entry", "Replaced", "TranscriptPage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message and where it stands."""
+
+    seq: int
+    """Its number: 1 for the first message of a session, growing, never given out twice. There are gaps where messages
+    were popped or replaced."""
+    at: datetime
+    """When the server took it."""
+    payload: bytes
+    """The stored bytes, exactly."""
+    message: JSONObject
+    """The decoded message."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptPage:
+    """Some entries of a transcript, oldest first, as they stood together at one moment."""
+
+    items: tuple[Entry, ...]
+    """The entries, oldest first."""
+    exists: bool
+    """False: there is no such session. True with no items: the session has no messages there."""
+    gen: str | None
+    """Incarnation of the session, for a Base."""
+    revision: int
+    """Revision of the session, for a Base."""
+    count: int
+    """How many messages the whole transcript has."""
+    cursor: str | None
+    """Hand this to `list` for the next page in the same direction; None: there is no more."""
+    skipped: tuple[int, ...] = ()
+    """Sequence numbers of entries that cannot be decoded, left out because the caller said `on_corrupt="skip"`."""
+
+    @property
+    def messages(self) -> list[JSONObject]:
+        """The decoded messages, oldest first."""
+        return [entry.message for entry in self.items]
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Iterate over the entries."""
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        """The number of entries on this page."""
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append did."""
+
+    first_seq: int
+    """Sequence number of the first message of this call."""
+    last_seq: int
+    """Sequence number of its last one."""
+    count: int
+    """How many messages the transcript has now."""
+    gen: str
+    revision: int
+    created: bool
+    """Whether this call created the session."""
+    repeated: bool
+    """Whether the operation id had been seen before, so that this is the first call's reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a replacement did."""
+
+    first_seq: int
+    """Sequence number of the transcript's first message now, 0 if it has none."""
+    last_seq: int
+    """Sequence number of its last message now, 0 if it has none."""
+    count: int
+    """How many messages the transcript has now."""
+    replaced: int
+    """How many messages it took away."""
+    replaced_through: int
+    """Sequence number of the last message it took away; what was appended after it stayed, where `through` was
+    given."""
+    gen: str
+    revision: int
+    created: bool
+    """Whether this call created the session."""
+    repeated: bool
+    """Whether the operation id had been seen before, so that this is the first call's reply."""

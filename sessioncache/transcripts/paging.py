@@ -1,0 +1,125 @@
+"""Which part of a transcript to read, and the page that is made of the answer.
+
+The rule of this module: no I/O; an answer that disagrees with the record is an error, not a shorter page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
+from sessioncache.transcripts.lua import RawEntry, RawPage
+from sessioncache.transcripts.models import Entry, TranscriptPage
+from sessioncache.types import check_limit, datetime_from_ms, decode_cursor, encode_cursor
+from sessioncache.wire.messages import MessageEncoder
+
+__all__ = ["Window", "page_from"]
+
+PAGE_DEFAULT: Final = 500
+PAGE_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A range of sequence numbers, counted from one of its ends."""
+
+    start: int
+    stop: int | None
+    limit: int
+    newest: bool
+    """Whether the limit counts from the newest end."""
+
+    @classmethod
+    def of(
+        cls, *, last: int | None, start: int | None, stop: int | None, limit: int | None, cursor: str | None
+    ) -> Window:
+        """The window that the arguments of `transcripts.list` describe.
+
+        Raises:
+            InvalidArgument: they contradict each other, or one is negative.
+        """
+        if cursor is not None:
+            if not (last is None and start is None and stop is None):
+                raise InvalidArgument("give a cursor or a range, not both: the cursor knows its range")
+            return cls._from_cursor(cursor, limit)
+        if last is not None:
+            if start is not None or stop is not None or limit is not None:
+                raise InvalidArgument("give `last`, or a range (`start`, `stop`, `limit`), not both")
+            return cls(0, None, check_limit(last, what="last", at_most=PAGE_MAX), newest=True)
+        first = 0 if start is None else check_limit(start, what="start")
+        final = None if stop is None else check_limit(stop, what="stop")
+        size = PAGE_DEFAULT if limit is None else check_limit(limit, at_most=PAGE_MAX)
+        return cls(first, final, size, newest=False)
+
+    @classmethod
+    def _from_cursor(cls, cursor: str, limit: int | None) -> Window:
+        match decode_cursor("transcripts.list", cursor):
+            case {
+                "start": int() as start,
+                "stop": int() | None as stop,
+                "limit": int() as size,
+                "newest": bool() as newest,
+            }:
+                size = size if limit is None else check_limit(limit, at_most=PAGE_MAX)
+                return cls(start, stop, size, newest)
+        raise InvalidArgument(
+            f"cursor {cursor[:60]!r} is not one that this call gave out; start again without a cursor"
+        )
+
+    def after(self, shown: tuple[RawEntry, ...], raw: RawPage) -> str | None:
+        """The cursor of the page that follows, if anything does."""
+        if not shown or self.limit == 0:
+            return None
+        if self.newest:
+            rest = Window(self.start, shown[0].seq - 1, self.limit, newest=True)
+            more = shown[0].seq > max(raw.first_seq, self.start)
+        else:
+            rest = Window(shown[-1].seq + 1, self.stop, self.limit, newest=False)
+            more = shown[-1].seq < min(raw.last_seq, raw.last_seq if self.stop is None else self.stop)
+        state = {"start": rest.start, "stop": rest.stop, "limit": rest.limit, "newest": rest.newest}
+        return encode_cursor("transcripts.list", state) if more else None
+
+
+def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, skip: bool) -> TranscriptPage:
+    """The page for a reply.
+
+    Raises:
+        SessionTorn: the newest or oldest entry is not the one that the record names.
+        DecodeError: a message cannot be decoded and `skip` is false.
+    """
+    if raw is None:
+        return TranscriptPage((), exists=False, gen=None, revision=0, count=0, cursor=None)
+    shown = tuple(reversed(raw.entries)) if window.newest else raw.entries
+    _refuse_torn(raw, shown, window)
+    shown = shown if window.limit else ()
+    items, skipped = [], []
+    for entry in shown:
+        try:
+            message = encoder.decode(entry.payload, seq=entry.seq)
+        except DecodeError:
+            if not skip:
+                raise
+            skipped.append(entry.seq)
+            continue
+        items.append(Entry(entry.seq, datetime_from_ms(entry.ms), entry.payload, message))
+    return TranscriptPage(
+        tuple(items),
+        exists=True,
+        gen=raw.gen,
+        revision=raw.revision,
+        count=raw.count,
+        cursor=window.after(shown, raw),
+        skipped=tuple(skipped),
+    )
+
+
+def _refuse_torn(raw: RawPage, shown: tuple[RawEntry, ...], window: Window) -> None:
+    """Compare the ends of what was read with the ends that the record names."""
+    ends = f"the record names {raw.first_seq} to {raw.last_seq}"
+    if window.newest and window.stop is None and raw.count and (not shown or shown[-1].seq != raw.last_seq):
+        raise SessionTorn(f"the transcript does not end where it should: {ends}")
+    stop = raw.last_seq if window.stop is None else window.stop
+    from_start = not window.newest and window.start <= raw.first_seq <= stop
+    if from_start and raw.count and (not shown or shown[0].seq != raw.first_seq):
+        raise SessionTorn(f"the transcript does not begin where it should: {ends}")

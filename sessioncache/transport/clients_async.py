@@ -1,0 +1,84 @@
+"""redis-py clients with every time limit set and every retry of the driver's own turned off.
+
+The rule of this module: the driver repeats nothing. A command that timed out may have run, so only the layer that knows
+its operation id may send it again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, Sentinel, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from sessioncache.settings import Settings
+from sessioncache.transport.endpoint import Endpoint
+
+__all__ = ["cluster_client", "sentinel_client", "server_client"]
+
+
+def connection_options(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
+    """Options of one connection, host and port excepted."""
+    options: dict[str, Any] = {
+        "username": endpoint.username,
+        "password": endpoint.password,
+        "client_name": settings.client_name,
+        "socket_timeout": settings.command_timeout_ms / 1000,
+        "socket_connect_timeout": settings.connect_timeout_ms / 1000,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    if endpoint.tls:
+        options |= {
+            "ssl_ca_certs": str(settings.tls_ca_file) if settings.tls_ca_file else None,
+            "ssl_certfile": str(settings.tls_cert_file) if settings.tls_cert_file else None,
+            "ssl_keyfile": str(settings.tls_key_file) if settings.tls_key_file else None,
+            "ssl_check_hostname": settings.tls_check_hostname,
+        }
+    if endpoint.kind != "unix":
+        options["socket_keepalive"] = True
+    return options
+
+
+def server_client(settings: Settings, endpoint: Endpoint) -> Redis:
+    """A client of the one server that the endpoint names."""
+    options = connection_options(settings, endpoint)
+    if endpoint.kind == "unix":
+        options |= {"connection_class": UnixDomainSocketConnection, "path": endpoint.path}
+        options.pop("socket_connect_timeout")
+    else:
+        host, port = endpoint.hosts[0]
+        options |= _address(endpoint, host, port)
+    return Redis(connection_pool=_pool(settings, db=endpoint.db, **options))
+
+
+def cluster_client(settings: Settings, endpoint: Endpoint, host: str, port: int) -> Redis:
+    """A client of one node of the cluster."""
+    options = connection_options(settings, endpoint) | _address(endpoint, host, port)
+    return Redis(connection_pool=_pool(settings, **options))
+
+
+def sentinel_client(settings: Settings, endpoint: Endpoint) -> Redis:
+    """A client of whichever server the Sentinels say is the primary, looked up at every new connection."""
+    limits = {
+        "socket_timeout": settings.connect_timeout_ms / 1000,
+        "socket_connect_timeout": settings.connect_timeout_ms / 1000,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=limits)
+    options = connection_options(settings, endpoint)
+    primary: Redis = sentinel.master_for(
+        endpoint.service, db=endpoint.db, ssl=endpoint.tls, max_connections=settings.connections_max, **options
+    )
+    return primary
+
+
+def _address(endpoint: Endpoint, host: str, port: int) -> dict[str, Any]:
+    return {"connection_class": SSLConnection if endpoint.tls else Connection, "host": host, "port": port}
+
+
+def _pool(settings: Settings, **options: Any) -> BlockingConnectionPool:
+    wait_s = max(settings.call_timeout_ms // 1000, 1)
+    return BlockingConnectionPool(max_connections=settings.connections_max, timeout=wait_s, **options)

@@ -1,0 +1,78 @@
+# Generated from sessioncache/transport/connect_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""Settings become a stack of transports, here and nowhere else.
+
+```
+instrument        tells the telemetry hooks            only where there are hooks
+retry             same call, same operation id
+opening           claims or checks the namespace, once
+redis | cluster   sends; the only layer that sees redis-py
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis import Redis
+
+from sessioncache.errors import ConfigurationError
+from sessioncache.settings import Settings
+from sessioncache.telemetry import TelemetryHook
+from sessioncache.transport.base import Prepare, Transport
+from sessioncache.transport.clients_sync import cluster_client, sentinel_client, server_client
+from sessioncache.transport.cluster_sync import ClusterTransport
+from sessioncache.transport.endpoint import parse_url
+from sessioncache.transport.instrument_sync import InstrumentTransport
+from sessioncache.transport.node_sync import Node
+from sessioncache.transport.opening_sync import OpeningTransport
+from sessioncache.transport.redis_sync import RedisTransport
+from sessioncache.transport.retry_sync import RetryTransport
+from sessioncache.transport.slots import Address
+
+__all__ = ["connect", "stack", "wrap_client"]
+
+
+def connect(settings: Settings) -> Transport:
+    """The lowest transport for the settings' URL. Dials nothing yet.
+
+    Raises:
+        ConfigurationError: the URL cannot work.
+    """
+    endpoint = parse_url(settings)
+    wait_for = _wait_for(settings)
+    if endpoint.kind == "cluster":
+
+        def node(address: Address) -> Node:
+            host, port = address
+            client = cluster_client(settings, endpoint, host, port)
+            return Node(client, cluster_client(settings, endpoint, host, port), wait_for=wait_for)
+
+        return ClusterTransport(node, endpoint.hosts)
+    make = sentinel_client if endpoint.kind == "sentinel" else server_client
+    return RedisTransport(Node(make(settings, endpoint), make(settings, endpoint), wait_for=wait_for))
+
+
+def wrap_client(client: Redis, settings: Settings) -> Transport:
+    """The lowest transport over a client that the caller made, and has to close.
+
+    Raises:
+        ConfigurationError: the client decodes replies, which would break payloads that are not text.
+    """
+    if client.connection_pool.connection_kwargs.get("decode_responses"):
+        raise ConfigurationError("the client was made with decode_responses=True; make it without, payloads are bytes")
+    return RedisTransport(Node(client, client, wait_for=_wait_for(settings), owned=False))
+
+
+def stack(lowest: Transport, settings: Settings, prepare: Prepare, hooks: Sequence[TelemetryHook]) -> Transport:
+    """The wrappers around a lowest transport, outermost first in the drawing above."""
+    opening = OpeningTransport(lowest, prepare)
+    retrying = RetryTransport(
+        opening, call_timeout_ms=settings.call_timeout_ms, wait_max_ms=settings.retry_wait_max_ms, hooks=hooks
+    )
+    return InstrumentTransport(retrying, hooks) if hooks else retrying
+
+
+def _wait_for(settings: Settings) -> tuple[int, int] | None:
+    if settings.durability == "primary":
+        return None
+    return settings.replicas_min, settings.replication_timeout_ms

@@ -1,0 +1,98 @@
+"""The one place that maps the driver's errors, and the server's error replies, to ours.
+
+The rule of this module: every class of `redis.exceptions` has a line here (a test enumerates them), and nothing above
+this package sees one of them except as a `__cause__`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+from redis import exceptions as driver
+
+from sessioncache import errors
+from sessioncache.errors import SessionCacheError
+
+__all__ = ["TooFewReplicas", "as_session_cache_error"]
+
+
+class TooFewReplicas(driver.RedisError):
+    """Stands in the place of a reply whose write was not confirmed by enough replicas."""
+
+
+BY_CLASS: Final[tuple[tuple[type[BaseException], type[SessionCacheError]], ...]] = (
+    (driver.AuthenticationWrongNumberOfArgsError, errors.AccessDenied),
+    (driver.AuthenticationError, errors.AccessDenied),
+    (driver.AuthorizationError, errors.AccessDenied),
+    (driver.NoPermissionError, errors.AccessDenied),
+    (driver.BusyLoadingError, errors.BackendUnavailable),
+    (driver.MaxConnectionsError, errors.BackendUnavailable),
+    (driver.ReadOnlyError, errors.BackendReadOnly),
+    (driver.OutOfMemoryError, errors.BackendFull),
+    (driver.TimeoutError, errors.BackendTimeout),
+    (driver.MasterDownError, errors.BackendUnavailable),
+    (driver.ClusterDownError, errors.BackendUnavailable),
+    (driver.TryAgainError, errors.BackendUnavailable),
+    (driver.AskError, errors.BackendUnavailable),
+    (driver.MovedError, errors.BackendUnavailable),
+    (driver.SlotNotCoveredError, errors.BackendUnavailable),
+    (driver.ClusterCrossSlotError, errors.ScriptFailure),
+    (TooFewReplicas, errors.NotReplicated),
+    (driver.NoScriptError, errors.BackendUnavailable),
+    (driver.InvalidResponse, errors.BackendUnavailable),
+    (driver.ConnectionError, errors.BackendUnavailable),
+    (TimeoutError, errors.BackendTimeout),
+    (ssl.SSLError, errors.BackendUnavailable),
+    (OSError, errors.BackendUnavailable),
+)
+
+BY_WORD: Final[dict[str, type[SessionCacheError]]] = {
+    "BUSY": errors.BackendUnavailable,
+    "CLUSTERDOWN": errors.BackendUnavailable,
+    "CROSSSLOT": errors.ScriptFailure,
+    "LOADING": errors.BackendUnavailable,
+    "MASTERDOWN": errors.BackendUnavailable,
+    "MISCONF": errors.BackendReadOnly,
+    "NOAUTH": errors.AccessDenied,
+    "NOPERM": errors.AccessDenied,
+    "NOREPLICAS": errors.BackendReadOnly,
+    "OOM": errors.BackendFull,
+    "READONLY": errors.BackendReadOnly,
+    "TRYAGAIN": errors.BackendUnavailable,
+    "UNKILLABLE": errors.BackendUnavailable,
+    "WRONGPASS": errors.AccessDenied,
+    "WRONGTYPE": errors.DecodeError,
+}
+
+ADVICE: Final[dict[type[SessionCacheError], str]] = {
+    errors.AccessDenied: "check user, password and the ACL rules of this user",
+    errors.BackendFull: "the server is out of memory: raise maxmemory, or let workers expire and prune sessions",
+    errors.DecodeError: "a key of the session has a foreign type: `sessioncache sessions delete` removes the session",
+}
+
+
+def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheError:
+    """Our exception for one of the driver's, with the driver's as its cause.
+
+    Args:
+        error: what the driver raised, or answered in a pipeline.
+        call: `<noun>.<verb>` of the call that failed, for the message.
+    """
+    if isinstance(error, SessionCacheError):
+        return error
+    text = str(error)
+    mapped = errors.from_script(text) if isinstance(error, driver.ResponseError) else None
+    if mapped is None:
+        kind = _class_for(error, text)
+        advice = f" ({ADVICE[kind]})" if kind in ADVICE else ""
+        mapped = kind(f"{call}: {text or type(error).__name__}{advice}")
+    mapped.__cause__ = error
+    return mapped
+
+
+def _class_for(error: BaseException, text: str) -> type[SessionCacheError]:
+    for kind, ours in BY_CLASS:
+        if isinstance(error, kind):
+            return ours
+    return BY_WORD.get(text.partition(" ")[0], errors.ScriptFailure)

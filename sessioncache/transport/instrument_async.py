@@ -1,0 +1,75 @@
+"""A wrapper that tells the telemetry hooks what every call did and how long it took.
+
+The rule of this module: it observes. It changes no call and no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, TypeVar
+
+from sessioncache.errors import SessionCacheError
+from sessioncache.telemetry import CallRecord, TelemetryHook
+from sessioncache.transport.base import AsyncTransport
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
+
+__all__ = ["AsyncInstrumentTransport"]
+
+T = TypeVar("T")
+
+
+class AsyncInstrumentTransport:
+    """Tells hooks of every call."""
+
+    def __init__(self, inner: AsyncTransport, hooks: Sequence[TelemetryHook]) -> None:
+        self._inner = inner
+        self._hooks = tuple(hooks)
+
+    async def call(self, call: Call[T]) -> T:
+        """Send one call and report it."""
+        started = perf_counter()
+        try:
+            result = await self._inner.call(call)
+        except BaseException as error:
+            self._report(call, started, error)
+            raise
+        self._report(call, started, result)
+        return result
+
+    async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
+        """Send calls together and report each; they share their duration."""
+        started = perf_counter()
+        try:
+            results = await self._inner.call_many(calls, return_errors=True)
+        except BaseException as error:
+            for call in calls:
+                self._report(call, started, error)
+            raise
+        for call, result in zip(calls, results, strict=True):
+            self._report(call, started, result)
+        if not return_errors:
+            for result in results:
+                if isinstance(result, SessionCacheError):
+                    raise result
+        return results
+
+    async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
+        """Wait for the streams; waiting is not work and is not reported."""
+        await self._inner.listen(streams, wait_ms=wait_ms)
+
+    async def aclose(self) -> None:
+        """Close what is wrapped."""
+        await self._inner.aclose()
+
+    def _report(self, call: Call[Any], started: float, result: object) -> None:
+        error = outcome = None
+        if isinstance(result, BaseException):
+            error = result.code if isinstance(result, SessionCacheError) else "other"
+        elif call.outcome is not None:
+            outcome = call.outcome(result)
+        sent = sum(len(arg) for arg in call.args if isinstance(arg, bytes | str))
+        record = CallRecord(call.name, perf_counter() - started, error, outcome, sent)
+        for hook in self._hooks:
+            hook.on_call(record)

@@ -1,0 +1,76 @@
+# Generated from sessioncache/transport/instrument_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""A wrapper that tells the telemetry hooks what every call did and how long it took.
+
+The rule of this module: it observes. It changes no call and no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, TypeVar
+
+from sessioncache.errors import SessionCacheError
+from sessioncache.telemetry import CallRecord, TelemetryHook
+from sessioncache.transport.base import Transport
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
+
+__all__ = ["InstrumentTransport"]
+
+T = TypeVar("T")
+
+
+class InstrumentTransport:
+    """Tells hooks of every call."""
+
+    def __init__(self, inner: Transport, hooks: Sequence[TelemetryHook]) -> None:
+        self._inner = inner
+        self._hooks = tuple(hooks)
+
+    def call(self, call: Call[T]) -> T:
+        """Send one call and report it."""
+        started = perf_counter()
+        try:
+            result = self._inner.call(call)
+        except BaseException as error:
+            self._report(call, started, error)
+            raise
+        self._report(call, started, result)
+        return result
+
+    def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
+        """Send calls together and report each; they share their duration."""
+        started = perf_counter()
+        try:
+            results = self._inner.call_many(calls, return_errors=True)
+        except BaseException as error:
+            for call in calls:
+                self._report(call, started, error)
+            raise
+        for call, result in zip(calls, results, strict=True):
+            self._report(call, started, result)
+        if not return_errors:
+            for result in results:
+                if isinstance(result, SessionCacheError):
+                    raise result
+        return results
+
+    def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
+        """Wait for the streams; waiting is not work and is not reported."""
+        self._inner.listen(streams, wait_ms=wait_ms)
+
+    def close(self) -> None:
+        """Close what is wrapped."""
+        self._inner.close()
+
+    def _report(self, call: Call[Any], started: float, result: object) -> None:
+        error = outcome = None
+        if isinstance(result, BaseException):
+            error = result.code if isinstance(result, SessionCacheError) else "other"
+        elif call.outcome is not None:
+            outcome = call.outcome(result)
+        sent = sum(len(arg) for arg in call.args if isinstance(arg, bytes | str))
+        record = CallRecord(call.name, perf_counter() - started, error, outcome, sent)
+        for hook in self._hooks:
+            hook.on_call(record)

@@ -1,0 +1,120 @@
+# Generated from sessioncache/transport/node_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""One server: sends calls over a pool of redis-py connections and answers raw outcomes.
+
+The rule of this module: what is sent is sent once. The driver's own retries are off, and a call is sent again here
+only if the server said that it did not run it (NOSCRIPT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from redis import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from sessioncache.transport.driver_errors import TooFewReplicas
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
+from sessioncache.wire.script import Script
+
+__all__ = ["Node", "Outcome"]
+
+Outcome: TypeAlias = Any
+"""A raw reply, or the driver's exception in its place."""
+
+
+class Node:
+    """One server, and which scripts it is known to have."""
+
+    def __init__(
+        self, client: Redis, listener: Redis, *, wait_for: tuple[int, int] | None = None, owned: bool = True
+    ) -> None:
+        """Wrap two clients of one server.
+
+        Args:
+            client: for calls.
+            listener: for blocking reads, with connections of its own.
+            wait_for: replicas and milliseconds: WAIT goes out behind every write.
+            owned: whether closing this node closes the clients.
+        """
+        self._client = client
+        self._listener = listener
+        self._wait_for = wait_for
+        self._owned = owned
+        self._loaded: set[str] = set()
+
+    def run(self, calls: Sequence[Call[Any]], *, asking: bool = False) -> list[Outcome]:
+        """The outcomes of the calls, in order. Nothing is raised but a cancellation.
+
+        Args:
+            calls: sent in one write.
+            asking: precede each by ASKING, for a slot that is being imported.
+        """
+        outcomes = self._send(calls, asking=asking)
+        missing = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, NoScriptError)]
+        if missing:
+            self._loaded.clear()
+            again = self._send([calls[index] for index in missing], asking=asking)
+            for index, outcome in zip(missing, again, strict=True):
+                outcomes[index] = outcome
+        return outcomes
+
+    def _send(self, calls: Sequence[Call[Any]], *, asking: bool) -> list[Outcome]:
+        scripts = {call.target.sha: call.target for call in calls if isinstance(call.target, Script)}
+        unknown = [script for sha, script in scripts.items() if sha not in self._loaded]
+        waits = [self._wait_for is not None and call.writes for call in calls]
+        try:
+            if len(calls) == 1 and not (unknown or asking or waits[0]):
+                return [self._client.execute_command(*_command(calls[0]))]
+            pipeline = self._client.pipeline(transaction=False)
+            for script in unknown:
+                pipeline.execute_command(b"SCRIPT", b"LOAD", script.text)
+            positions: list[int] = []
+            position = len(unknown)
+            for call, wait in zip(calls, waits, strict=True):
+                if asking:
+                    pipeline.execute_command(b"ASKING")
+                    position += 1
+                positions.append(position)
+                pipeline.execute_command(*_command(call))
+                position += 1
+                if wait and self._wait_for:
+                    pipeline.execute_command(b"WAIT", *self._wait_for)
+                    position += 1
+            replies = pipeline.execute(raise_on_error=False)
+        except (RedisError, OSError) as error:
+            return [error] * len(calls)
+        self._loaded.update(
+            script.sha for script, reply in zip(unknown, replies, strict=False) if not isinstance(reply, Exception)
+        )
+        return [
+            self._confirmed(replies[position], replies[position + 1]) if wait else replies[position]
+            for position, wait in zip(positions, waits, strict=True)
+        ]
+
+    def _confirmed(self, reply: Outcome, replicas: Outcome) -> Outcome:
+        """The reply of a write, or an error where too few replicas have it."""
+        wanted = self._wait_for[0] if self._wait_for else 0
+        if isinstance(reply, Exception) or (isinstance(replicas, int) and replicas >= wanted):
+            return reply
+        return TooFewReplicas(f"the write stands, but {replicas} of {wanted} replicas confirmed it in time")
+
+    def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
+        """Block until one of the streams has an entry after its id, for at most `wait_ms`."""
+        self._listener.execute_command(
+            b"XREAD", b"COUNT", 1, b"BLOCK", max(wait_ms, 1), b"STREAMS", *streams, *streams.values()
+        )
+
+    def close(self) -> None:
+        """Close both clients' connections, if they are this node's own."""
+        if self._owned:
+            self._client.close()
+            self._listener.close()
+
+
+def _command(call: Call[Any]) -> tuple[Any, ...]:
+    # Command names go out as bytes: the driver's response callbacks are found by str names, and replies must stay raw.
+    if isinstance(call.target, Script):
+        return (b"EVALSHA", call.target.sha, len(call.keys), *call.keys, *call.args)
+    return (call.target.encode(), *call.keys, *call.args)

@@ -1,0 +1,71 @@
+"""A transport over one server: standalone, a unix socket, or the primary that Sentinel names.
+
+The rule of this module: driver errors end here; what leaves is a decoded reply or one of our exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from redis.exceptions import RedisError
+
+from sessioncache.transport.driver_errors import as_session_cache_error
+from sessioncache.transport.node_async import AsyncNode, Outcome
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
+
+__all__ = ["AsyncRedisTransport", "decode", "decode_all"]
+
+T = TypeVar("T")
+
+
+class AsyncRedisTransport:
+    """Calls over one node."""
+
+    def __init__(self, node: AsyncNode) -> None:
+        self._node = node
+
+    async def call(self, call: Call[T]) -> T:
+        """Send one call and answer its decoded reply."""
+        (outcome,) = await self._node.run((call,))
+        return decode(call, outcome)
+
+    async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
+        """Send calls in one round trip."""
+        if not calls:
+            return []
+        return decode_all(calls, await self._node.run(calls), return_errors=return_errors)
+
+    async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
+        """Block in XREAD on a connection of its own."""
+        try:
+            await self._node.listen(streams, wait_ms=wait_ms)
+        except (RedisError, OSError) as error:
+            raise as_session_cache_error(error, call="feed.listen") from error
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._node.aclose()
+
+
+def decode(call: Call[T], outcome: Outcome) -> T:
+    """The decoded reply.
+
+    Raises:
+        SessionCacheError: the outcome is an error.
+    """
+    if isinstance(outcome, Exception):
+        raise as_session_cache_error(outcome, call=call.name)
+    return call.decode(outcome)
+
+
+def decode_all(calls: Sequence[Call[Any]], outcomes: Sequence[Outcome], *, return_errors: bool) -> list[Any]:
+    """The decoded replies, errors in their places if asked; otherwise the first error is raised."""
+    decoded: list[Any] = []
+    for call, outcome in zip(calls, outcomes, strict=True):
+        if isinstance(outcome, Exception) and return_errors:
+            decoded.append(as_session_cache_error(outcome, call=call.name))
+        else:
+            decoded.append(decode(call, outcome))
+    return decoded

@@ -1,0 +1,111 @@
+# Generated from sessioncache/transport/retry_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""A wrapper that sends calls again, under the operation id they already have, until they are answered or time is up.
+
+The rule of this module: only errors that say `retryable` are repeated. A write carries its operation id inside, so
+that one that did run although no answer came is answered with its first reply, and happens once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from sessioncache.errors import SessionCacheError
+from sessioncache.telemetry import TelemetryHook
+from sessioncache.transport.base import Transport
+from sessioncache.transport.retryable import is_retryable
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
+
+__all__ = ["RetryTransport"]
+
+T = TypeVar("T")
+
+
+class RetryTransport:
+    """Repeats what failed for reasons that pass."""
+
+    def __init__(
+        self, inner: Transport, *, call_timeout_ms: int, wait_max_ms: int, hooks: Sequence[TelemetryHook] = ()
+    ) -> None:
+        """Wrap a transport.
+
+        Args:
+            inner: what to send with.
+            call_timeout_ms: no attempt begins after this time.
+            wait_max_ms: longest pause; pauses are random, up to 10 ms, 20 ms, 40 ms …
+            hooks: hear of every repeat.
+        """
+        self._inner = inner
+        self._call_timeout_ms = call_timeout_ms
+        self._wait_max_ms = wait_max_ms
+        self._hooks = tuple(hooks)
+
+    def call(self, call: Call[T]) -> T:
+        """Send one call, again if need be."""
+        try:
+            return self._inner.call(call)
+        except SessionCacheError as error:
+            if not error.retryable:
+                raise
+            self._tell(call.name, error)
+        result: T
+        for attempt in self._attempts(call.name):
+            with attempt:
+                result = self._inner.call(call)
+        return result
+
+    def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
+        """Send calls together, and those that failed for a passing reason again."""
+        results = self._inner.call_many(calls, return_errors=True)
+        if any(is_retryable(result) for result in results):
+            self._repeat(calls, results)
+        if not return_errors:
+            for result in results:
+                if isinstance(result, SessionCacheError):
+                    raise result
+        return results
+
+    def _repeat(self, calls: Sequence[Call[Any]], results: list[Any]) -> None:
+        name = "call_many" if len(calls) != 1 else calls[0].name
+        try:
+            for attempt in self._attempts(name):
+                with attempt:
+                    failed = [index for index, result in enumerate(results) if is_retryable(result)]
+                    again = self._inner.call_many([calls[index] for index in failed], return_errors=True)
+                    for index, result in zip(failed, again, strict=True):
+                        results[index] = result
+                    still = next((result for result in again if is_retryable(result)), None)
+                    if still is not None:
+                        raise still
+        except SessionCacheError as error:
+            if not error.retryable:
+                raise
+
+    def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
+        """Wait for the streams; a lost connection is not repeated here, for the caller reads again anyway."""
+        self._inner.listen(streams, wait_ms=wait_ms)
+
+    def close(self) -> None:
+        """Close what is wrapped."""
+        self._inner.close()
+
+    def _attempts(self, name: str) -> Retrying:
+        def tell(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, SessionCacheError):
+                self._tell(name, error)
+
+        return Retrying(
+            stop=stop_after_delay(self._call_timeout_ms / 1000),
+            wait=wait_random_exponential(multiplier=0.01, max=self._wait_max_ms / 1000),
+            retry=retry_if_exception(is_retryable),
+            before_sleep=tell,
+            reraise=True,
+        )
+
+    def _tell(self, name: str, error: SessionCacheError) -> None:
+        for hook in self._hooks:
+            hook.on_retry(name, error.code)

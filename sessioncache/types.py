@@ -1,0 +1,184 @@
+"""Types that every layer shares: session ids, bases of writes, pages, cursors and the UNSET marker.
+
+The rule of this module: values only. Nothing here knows of keys, Redis or the network.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+from sessioncache.errors import InvalidArgument
+
+__all__ = [
+    "NO_BASE",
+    "UNSET",
+    "Base",
+    "JSONObject",
+    "Message",
+    "Order",
+    "Page",
+    "SessionId",
+    "Unset",
+    "check_limit",
+    "check_session_id",
+    "check_text",
+    "datetime_from_ms",
+    "decode_cursor",
+    "encode_cursor",
+]
+
+SessionId: TypeAlias = str
+"""Any non-empty UTF-8 text of at most 512 bytes without control characters."""
+
+JSONObject: TypeAlias = dict[str, Any]
+"""A decoded JSON object."""
+
+Message: TypeAlias = Mapping[str, Any] | bytes
+"""A message to store: a JSON object, or the bytes of one, which are then stored as they are."""
+
+Order: TypeAlias = Literal["newest", "oldest"]
+"""Lists are ordered by `updated_at`; the id breaks ties."""
+
+SESSION_ID_BYTES_MAX: Final = 512
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class Unset(Enum):
+    """The type of UNSET, so that `value: str | None | Unset` can say all three: leave, clear, set."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+"""Leaves a field as it is, where None would clear it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a write is based on. A write with a base is refused when the base is no longer current."""
+
+    gen: str | None = None
+    """Incarnation of the session (`Session.gen`); a deleted or expired one is SessionGone."""
+
+    revision: int | None = None
+    """Revision of the record (`Session.revision`); any other current one is VersionConflict."""
+
+    fence: int | None = None
+    """Fencing token of a lease; LeaseLost once a newer token has written."""
+
+
+NO_BASE: Final = Base()
+"""A write without a base always goes through, and creates the session where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T_co]):
+    """A part of a list, and the way to the next part."""
+
+    items: tuple[T_co, ...]
+    """The items of this page, in the order asked for."""
+
+    cursor: str | None
+    """Hand this to the same call for the next page; None: this was the last one."""
+
+    def __iter__(self) -> Iterator[T_co]:
+        """Iterate over the items."""
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        """The number of items on this page."""
+        return len(self.items)
+
+
+def check_session_id(value: object) -> str:
+    """The session id, if it is one.
+
+    Raises:
+        InvalidArgument: not a string, empty, longer than 512 bytes of UTF-8, holding control characters (Unicode
+            category Cc) or lone surrogates.
+    """
+    return check_text(value, what="session id", bytes_max=SESSION_ID_BYTES_MAX)
+
+
+def check_text(value: object, *, what: str, bytes_max: int) -> str:
+    """Text that may become part of a key, checked as session ids are.
+
+    Args:
+        value: what the caller gave.
+        what: what to call it in the message.
+        bytes_max: its longest length, in bytes of UTF-8.
+    """
+    if not isinstance(value, str):
+        raise InvalidArgument(f"{what} must be a string, not {type(value).__name__}")
+    if value.isascii() and value.isprintable() and 0 < len(value) <= bytes_max:
+        return value
+    if not value:
+        raise InvalidArgument(f"{what} is empty; give it at least one character")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{what} {value!r} holds a lone surrogate and is not UTF-8 text") from None
+    if size > bytes_max:
+        raise InvalidArgument(f"{what} {value[:40]!r}… is {size} bytes long; the limit is {bytes_max}")
+    for character in value:
+        if unicodedata.category(character) == "Cc":
+            raise InvalidArgument(f"{what} {value[:60]!r} holds the control character {character!r}; remove it")
+    return value
+
+
+def check_limit(value: object, *, what: str = "limit", at_most: int | None = None, at_least: int = 0) -> int:
+    """A count given by the caller.
+
+    Raises:
+        InvalidArgument: not an integer (a bool is none), below `at_least` or above `at_most`.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidArgument(f"{what} must be a whole number, not {value!r}")
+    if value < at_least:
+        raise InvalidArgument(f"{what} is {value}; it must be at least {at_least}")
+    if at_most is not None and value > at_most:
+        raise InvalidArgument(f"{what} is {value}; it must be at most {at_most}")
+    return value
+
+
+def datetime_from_ms(value: int) -> datetime:
+    """The UTC time of a count of milliseconds since 1970."""
+    return datetime.fromtimestamp(value / 1000, tz=UTC)
+
+
+def encode_cursor(kind: str, state: Mapping[str, Any]) -> str:
+    """An opaque cursor: `kind` and `state` as base64url of compact JSON, safe in URLs."""
+    text = json.dumps([kind, dict(state)], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(kind: str, cursor: str) -> JSONObject:
+    """The state inside a cursor of this kind.
+
+    Raises:
+        InvalidArgument: not a cursor, a truncated one, or one of another call.
+    """
+    broken = f"cursor {cursor[:60]!r} is not one that this call gave out; start again without a cursor"
+    try:
+        decoded = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError, binascii.Error):
+        raise InvalidArgument(broken) from None
+    match decoded:
+        case [str() as found, dict() as state] if found == kind:
+            return state
+        case [str() as found, dict()]:
+            raise InvalidArgument(f"cursor {cursor[:60]!r} belongs to {found}, not to {kind}")
+    raise InvalidArgument(broken)

@@ -1,0 +1,119 @@
+"""Typed stubs of this folder's Lua files, and of the plain commands that scan. No logic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sessioncache.upkeep.models import Expired, Reindexed, Settled, Trimmed
+from sessioncache.wire.call import Arg, Call
+from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
+from sessioncache.wire.script import load_script
+
+__all__ = ["by_user", "counters", "due", "expire", "reindex", "settle", "trim"]
+
+
+def _now(now_override_ms: int | None) -> Arg:
+    return "" if now_override_ms is None else now_override_ms
+
+
+def due(*, shard: ShardKeys, now_override_ms: int | None, limit: int) -> Call[list[tuple[str, int]]]:
+    """`upkeep/due.lua`: ids and for how many milliseconds they have been due."""
+
+    def decode(reply: list[bytes]) -> list[tuple[str, int]]:
+        now, *found = reply
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return [(unescape(member), int(now) - int(float(score))) for member, score in pairs]
+
+    args = (_now(now_override_ms), limit)
+    return Call("upkeep.due", load_script("upkeep.due"), (shard.deadlines,), args, decode=decode)
+
+
+def expire(*, session: SessionKeys, lease: Key, now_override_ms: int | None, lease_token: int) -> Call[Expired]:
+    """`upkeep/expire.lua`."""
+
+    def decode(reply: list[Any]) -> Expired:
+        named: Any = reply[0].decode()
+        return Expired(named, int(reply[1]), int(reply[2]))
+
+    args = (session.escaped, _now(now_override_ms), lease_token)
+    keys = (*session.group, lease)
+    return Call("upkeep.expire", load_script("upkeep.expire"), keys, args, decode=decode, writes=True)
+
+
+def trim(
+    *,
+    session: SessionKeys,
+    lease: Key,
+    now_override_ms: int | None,
+    lease_token: int,
+    keep_messages: int,
+    keep_bytes: int,
+    keep_age_ms: int,
+) -> Call[Trimmed]:
+    """`upkeep/trim.lua`."""
+
+    def decode(reply: list[Any]) -> Trimmed:
+        return Trimmed(int(reply[0]), int(reply[1]), bool(reply[2]))
+
+    args = (session.escaped, _now(now_override_ms), lease_token, keep_messages, keep_bytes, keep_age_ms)
+    keys = (*session.group, lease)
+    return Call("upkeep.trim", load_script("upkeep.trim"), keys, args, decode=decode, writes=True)
+
+
+def reindex(
+    *,
+    session: SessionKeys,
+    lease: Key,
+    now_override_ms: int | None,
+    lease_token: int,
+    listed_user: str | None,
+) -> Call[Reindexed]:
+    """`upkeep/reindex.lua`."""
+
+    def decode(reply: list[bytes]) -> Reindexed:
+        state, *repaired = (part.decode() for part in reply)
+        named: Any = state
+        return Reindexed(named, tuple(repaired))
+
+    args = (session.escaped, _now(now_override_ms), lease_token, listed_user or "", int(listed_user is not None))
+    keys = (*session.group, lease)
+    return Call("upkeep.reindex", load_script("upkeep.reindex"), keys, args, decode=decode, writes=True)
+
+
+def settle(
+    *, shard: ShardKeys, lease: Key, lease_token: int, feed_seq: int, sessions: int, messages: int, size: int
+) -> Call[Settled]:
+    """`upkeep/settle.lua`."""
+
+    def decode(reply: list[Any]) -> Settled:
+        settled, *before = map(int, reply)
+        if not settled:
+            return Settled(settled=False, sessions=0, messages=0, bytes=0)
+        return Settled(
+            settled=True, sessions=before[0] - sessions, messages=before[1] - messages, bytes=before[2] - size
+        )
+
+    args = (lease_token, feed_seq, sessions, messages, size)
+    return Call("upkeep.settle", load_script("upkeep.settle"), (shard.totals, lease), args, decode=decode, writes=True)
+
+
+def by_user(*, shard: ShardKeys, after: str, limit: int) -> Call[list[tuple[str, str, str]]]:
+    """ZRANGEBYLEX over all of a shard's sessions in an order that does not move: entry, user, id."""
+
+    def decode(reply: list[bytes]) -> list[tuple[str, str, str]]:
+        entries = [entry.decode() for entry in reply]
+        parts = [(entry, *entry.rpartition("\0")) for entry in entries]
+        return [(entry, user, unescape(member)) for entry, user, _nul, member in parts]
+
+    start = f"({after}" if after else "-"
+    args = (start, "+", "LIMIT", 0, limit)
+    return Call("upkeep.by_user", "ZRANGEBYLEX", (shard.by_user,), args, decode=decode)
+
+
+def counters(*, session: SessionKeys) -> Call[tuple[int, int] | None]:
+    """HMGET of a record's messages and bytes; None where there is no record."""
+
+    def decode(reply: list[Any]) -> tuple[int, int] | None:
+        return None if reply[0] is None else (int(reply[0]), int(reply[1] or 0))
+
+    return Call("upkeep.counters", "HMGET", (session.record,), ("messages", "bytes"), decode=decode)

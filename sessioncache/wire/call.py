@@ -1,0 +1,95 @@
+"""A request as a value: what to send, where to, and how to read the answer.
+
+The rule of this module: building a `Call` sends nothing. Only a transport sends.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from sessioncache.errors import InvalidArgument
+from sessioncache.types import NO_BASE, Base
+from sessioncache.wire.keys import Key, SessionKeys
+from sessioncache.wire.script import Script
+
+__all__ = ["Arg", "Call", "Write", "new_operation_id", "operation_id_for"]
+
+Arg: TypeAlias = bytes | str | int
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request to one slot."""
+
+    name: str
+    """`<noun>.<verb>`: the metric label, span name and log field."""
+
+    target: Script | str
+    """A script, or the name of a plain command."""
+
+    keys: tuple[Key, ...]
+    """Keys, all in one slot; the first one decides where the call goes."""
+
+    args: tuple[Arg, ...]
+    """Arguments after the keys."""
+
+    decode: Callable[[Any], T]
+    """Reads the reply. Raises DataError if it cannot."""
+
+    writes: bool = False
+    """Whether it may change something. A write carries an operation id, so that sending it again is safe."""
+
+    routed_by: Key | None = None
+    """Where a command without keys goes."""
+
+    outcome: Callable[[T], str] | None = None
+    """What to tell the telemetry hook about a successful answer."""
+
+    @property
+    def route(self) -> Key:
+        """The key whose slot decides where this call goes."""
+        return self.keys[0] if self.routed_by is None else self.routed_by
+
+
+def new_operation_id() -> str:
+    """A random operation id: 16 hexadecimal characters, 64 bits."""
+    return os.urandom(8).hex()
+
+
+def operation_id_for(name: str, given: str | None) -> str:
+    """The operation id of one write: the caller's own, made 16 hexadecimal characters long, or a random one.
+
+    The name of the call is mixed in, so that one id used for two different calls does not answer one with the other's
+    reply.
+    """
+    if given is None:
+        return new_operation_id()
+    if not given:
+        raise InvalidArgument("operation_id is empty; give a non-empty string, or None for a random one")
+    return blake2b(f"{name}\0{given}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What every mutation of a session carries: the values of the ARGV group `@write`."""
+
+    operation: str
+    base: Base = NO_BASE
+    now_override_ms: int | None = None
+
+    def args(self, keys: SessionKeys) -> tuple[Arg, ...]:
+        """The values, in the group's order (`WRITE_GROUP`)."""
+        base = self.base
+        return (
+            keys.escaped,
+            self.operation,
+            "" if self.now_override_ms is None else self.now_override_ms,
+            base.gen or "",
+            "" if base.revision is None else base.revision,
+            "" if base.fence is None else base.fence,
+        )

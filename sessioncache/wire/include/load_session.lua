@@ -1,0 +1,26 @@
+-- load_session: the record's own fields as numbers and strings; nil where there is no record, an error where it is damaged.
+-- A transcript without its record means that something else removed a part of the session: never a new session.
+local function load_session()
+  local v = redis.call('HMGET', record, 'gen', 'schema', 'revision', 'seq', 'first_seq', 'last_seq', 'messages', 'bytes',
+    'created_ms', 'updated_ms', 'deadline_ms', 'ttl_ms', 'user', 'pinned', 'fence', 'retain:ttl_ms')
+  if not v[1] then
+    if redis.call('EXISTS', record, transcript) > 0 then
+      return nil, redis.error_reply('SCTORN the transcript or record is there, but the record has no gen')
+    end
+    return nil
+  end
+  local s = { gen = v[1], user = v[13] or '', pinned = v[14] == '1', fence = tonumber(v[15]) or 0 }
+  if (tonumber(v[2]) or 0) > 1 then
+    return nil, redis.error_reply('SCSCHEMA the session has schema ' .. v[2] .. '; this release reads up to 1: upgrade it')
+  end
+  local names = { 'revision', 'seq', 'first_seq', 'last_seq', 'messages', 'bytes', 'created_ms', 'updated_ms',
+    'deadline_ms', 'ttl_ms' }
+  for i, name in ipairs(names) do
+    s[name] = tonumber(v[i + 2])
+    if not s[name] then
+      return nil, redis.error_reply('SCTORN field ' .. name .. ' of the record is not a number')
+    end
+  end
+  s.retain_ttl_ms = tonumber(v[16])
+  return s
+end

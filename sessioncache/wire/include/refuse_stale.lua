@@ -1,0 +1,17 @@
+-- refuse_stale: an error where the write is based on another incarnation, another revision or an older lease.
+-- A session that is only being created has revision 0, so a base revision of 0 means: only if there is none.
+local function refuse_stale(s)
+  if base_gen ~= '' and base_gen ~= s.gen then
+    return redis.error_reply('SCGONE the session that this write is based on was deleted or has expired')
+  end
+  if base_revision and base_revision ~= s.revision then
+    if s.revision == 0 then
+      return redis.error_reply('SCGONE the session that this write is based on was deleted or has expired')
+    end
+    return redis.error_reply('SCCONFLICT ' .. base_revision .. ' ' .. s.revision ..
+      ' the write is based on revision ' .. base_revision .. ', the session is at ' .. s.revision)
+  end
+  if fence and fence < s.fence then
+    return redis.error_reply('SCLEASE the lease with token ' .. fence .. ' is lost: token ' .. s.fence .. ' has written')
+  end
+end

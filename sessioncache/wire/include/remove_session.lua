@@ -1,0 +1,9 @@
+-- remove_session: takes every key, index entry and total of the session away at once, and says so in the feed.
+local function remove_session(s, rules, now, kind)
+  redis.call('UNLINK', record, transcript, operations)
+  redis.call('ZREM', by_updated, id)
+  redis.call('ZREM', deadlines, id)
+  redis.call('ZREM', by_user, s.user .. '\0' .. id)
+  count_totals(-1, -s.messages, -s.bytes)
+  publish_change(rules, now, kind, s.revision + 1)
+end

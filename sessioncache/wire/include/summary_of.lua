@@ -1,0 +1,11 @@
+-- summary_of: what a list shows of a session, or nil where it is gone or past its deadline. The only place where a script puts
+-- a key together: ids come out of an index, so their keys cannot be declared; they lie in the slot of the keys that are.
+local function summary_of(member, now)
+  local v = redis.call('HMGET', record_prefix .. member, 'gen', 'revision', 'seq', 'messages', 'bytes', 'created_ms',
+    'updated_ms', 'deadline_ms', 'user', 'parent', 'status', 'title', 'pinned')
+  local deadline_ms = tonumber(v[8])
+  if not v[1] or not deadline_ms or (deadline_ms > 0 and deadline_ms <= now) then
+    return nil
+  end
+  return { member, v }
+end

@@ -1,0 +1,242 @@
+"""Every key that lies in Redis: its name, type, owner and expiry, in one catalogue.
+
+The rule of this module: nothing else in the project spells a key. Deleting a session, the ACL patterns, the check that
+no test leaves a stray key, and the data model's documentation all derive from `CATALOGUE`.
+
+```
+sc:{acme}:config                          what the namespace is: shards, schema, retention policy
+sc:{acme:17}:s:<id>                       a session's record        (`{acme:17}` is the hash tag of shard 17)
+sc:{acme:17}:s:<id>:transcript            its messages
+sc:{acme:17}:s:<id>:operations            its last operation ids with their replies
+sc:{acme:17}:by-updated                   the shard's listing index …
+```
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import crc32
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal, NewType
+from urllib.parse import quote, unquote
+
+__all__ = [
+    "CATALOGUE",
+    "TOMBSTONE_MS",
+    "Key",
+    "KeyKind",
+    "Keyspace",
+    "SessionKeys",
+    "ShardKeys",
+    "escape",
+    "kind_of",
+    "namespace_of",
+    "unescape",
+]
+
+Key = NewType("Key", str)
+"""A key as Redis sees it. Only this module makes one."""
+
+TOMBSTONE_MS: Final = 3_600_000
+STAGING_MS: Final = 600_000
+
+Expiry = Literal["session", "never", "bounded"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """One line of the catalogue."""
+
+    name: str
+    """What scripts call it."""
+
+    pattern: str
+    """The key, with `<ns>`, `<shard>`, `<id>`, … standing for what varies."""
+
+    type: Literal["hash", "stream", "zset", "list"]
+    """The Redis type."""
+
+    expiry: Expiry
+    """`session`: expires with its session, shortly after the deadline, and never before it; persistent where the
+    session has no deadline. `bounded`: always expires, within `expires_within_ms`. `never`: the shard's own, one per
+    shard."""
+
+    about: str
+    """What it holds."""
+
+    expires_within_ms: int = 0
+    """Longest time to live of a `bounded` key."""
+
+    def matches(self, key: str) -> bool:
+        """Whether the key is of this kind."""
+        return _pattern_regex(self.pattern).fullmatch(key) is not None
+
+
+@lru_cache(maxsize=64)
+def _pattern_regex(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"<\w+>", pattern)
+    return re.compile(r"[^:{}]+".join(re.escape(part) for part in parts))
+
+
+CATALOGUE: Final[tuple[KeyKind, ...]] = (
+    KeyKind("config", "sc:{<ns>}:config", "hash", "never", "shard count, schema and retention policy of a namespace"),
+    KeyKind("record", "sc:{<ns>:<shard>}:s:<id>", "hash", "session", "the session's record"),
+    KeyKind("transcript", "sc:{<ns>:<shard>}:s:<id>:transcript", "stream", "session", "one entry a message"),
+    KeyKind("operations", "sc:{<ns>:<shard>}:s:<id>:operations", "list", "session", "operation ids and their replies"),
+    KeyKind(
+        "tombstone",
+        "sc:{<ns>:<shard>}:s:<id>:tombstone",
+        "list",
+        "bounded",
+        "operation ids and replies of a deleted session, so that late repeats do not bring it back",
+        expires_within_ms=TOMBSTONE_MS,
+    ),
+    KeyKind(
+        "staging",
+        "sc:{<ns>:<shard>}:s:<id>:staging:<operation>",
+        "stream",
+        "bounded",
+        "a long transcript on its way in, until one swap puts it in place",
+        expires_within_ms=STAGING_MS,
+    ),
+    KeyKind("by_updated", "sc:{<ns>:<shard>}:by-updated", "zset", "never", "escaped id, scored by updated_at"),
+    KeyKind("by_user", "sc:{<ns>:<shard>}:by-user", "zset", "never", "user, NUL, escaped id; all scored 0"),
+    KeyKind("deadlines", "sc:{<ns>:<shard>}:deadlines", "zset", "never", "escaped id, scored by deadline"),
+    KeyKind("totals", "sc:{<ns>:<shard>}:totals", "hash", "never", "sessions, messages, bytes, and the feed's counter"),
+    KeyKind("feed", "sc:{<ns>:<shard>}:feed", "stream", "never", "what changed in this shard, capped"),
+    KeyKind("policy", "sc:{<ns>:<shard>}:policy", "hash", "never", "the shard's copy of the retention policy"),
+    KeyKind("lease", "sc:{<ns>:<shard>}:lease:<job>", "hash", "never", "who works on the shard, and the fencing token"),
+)
+
+
+def kind_of(key: str) -> KeyKind | None:
+    """The catalogue's line for a key, or None for a key that is none of ours."""
+    return next((kind for kind in CATALOGUE if kind.matches(key)), None)
+
+
+def namespace_of(key: str) -> str | None:
+    """The namespace that a key belongs to, or None for a key that is none of ours."""
+    found = re.match(r"sc:\{([A-Za-z0-9._-]+)(?::\d+)?\}:", key)
+    return found.group(1) if found else None
+
+
+def escape(text: str) -> str:
+    """Percent-escape an id for use inside a key or an index.
+
+    Letters, digits and `_.-~@+=,` stay; everything else, `:`, `{`, `}`, `*`, `?`, `[`, `%`, spaces and all non-ASCII
+    bytes among it, becomes `%XX`, so that no two ids share a key, no id changes the hash tag, and none acts as a
+    pattern.
+    """
+    return quote(text, safe="@+=,")
+
+
+def unescape(text: str | bytes) -> str:
+    """The id that was escaped."""
+    return unquote(text.decode() if isinstance(text, bytes) else text)
+
+
+class ShardKeys:
+    """The keys of one shard."""
+
+    __slots__ = ("by_updated", "by_user", "deadlines", "feed", "index", "policy", "prefix", "record_prefix", "totals")
+
+    def __init__(self, namespace: str, index: int) -> None:
+        self.index = index
+        self.prefix = f"sc:{{{namespace}:{index}}}:"
+        self.record_prefix = f"{self.prefix}s:"
+        self.by_updated = Key(f"{self.prefix}by-updated")
+        self.by_user = Key(f"{self.prefix}by-user")
+        self.deadlines = Key(f"{self.prefix}deadlines")
+        self.totals = Key(f"{self.prefix}totals")
+        self.feed = Key(f"{self.prefix}feed")
+        self.policy = Key(f"{self.prefix}policy")
+
+    def lease(self, job: str) -> Key:
+        """The lease of one background job on this shard."""
+        return Key(f"{self.prefix}lease:{escape(job)}")
+
+    def session(self, session_id: str) -> SessionKeys:
+        """The keys of a session that lives in this shard."""
+        return SessionKeys(self, session_id)
+
+
+class SessionKeys:
+    """The keys of one session, and those of its shard."""
+
+    __slots__ = ("escaped", "operations", "record", "session_id", "shard", "tombstone", "transcript")
+
+    def __init__(self, shard: ShardKeys, session_id: str) -> None:
+        self.shard = shard
+        self.session_id = session_id
+        self.escaped = escape(session_id)
+        record = shard.record_prefix + self.escaped
+        self.record = Key(record)
+        self.transcript = Key(f"{record}:transcript")
+        self.operations = Key(f"{record}:operations")
+        self.tombstone = Key(f"{record}:tombstone")
+
+    @property
+    def group(self) -> tuple[Key, ...]:
+        """The values of the KEYS group `@session`, in its order."""
+        shard = self.shard
+        return (
+            self.record,
+            self.transcript,
+            self.operations,
+            self.tombstone,
+            shard.by_updated,
+            shard.by_user,
+            shard.deadlines,
+            shard.totals,
+            shard.feed,
+            shard.policy,
+        )
+
+    def staging(self, operation: str) -> Key:
+        """Where a long transcript is put together before the swap."""
+        return Key(f"{self.record}:staging:{operation}")
+
+
+SESSION_GROUP: Final = (
+    "record",
+    "transcript",
+    "operations",
+    "tombstone",
+    "by_updated",
+    "by_user",
+    "deadlines",
+    "totals",
+    "feed",
+    "policy",
+)
+"""Names of the KEYS group `@session`: every key that a mutation of a session may touch, all in one slot."""
+
+
+class Keyspace:
+    """The keys of one namespace."""
+
+    def __init__(self, namespace: str, shards: int) -> None:
+        self.namespace = namespace
+        self.shards = shards
+        self.config = Key(f"sc:{{{namespace}}}:config")
+        self.now_override_ms: int | None = None
+        """Stands in for the server's clock, in tests only."""
+        self._shards = [ShardKeys(namespace, index) for index in range(shards)]
+
+    def shard_of(self, session_id: str) -> int:
+        """The shard of a session: CRC-32 of the id's UTF-8 bytes, modulo the shard count."""
+        return crc32(session_id.encode()) % self.shards
+
+    def session(self, session_id: str) -> SessionKeys:
+        """The keys of a session."""
+        return SessionKeys(self._shards[self.shard_of(session_id)], session_id)
+
+    def shard(self, index: int) -> ShardKeys:
+        """The keys of a shard."""
+        return self._shards[index]
+
+    def __iter__(self) -> Iterator[ShardKeys]:
+        """All shards, in order."""
+        return iter(self._shards)

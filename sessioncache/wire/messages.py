@@ -1,0 +1,72 @@
+"""Messages on their way to Redis: encoded, counted, measured, and marked where nothing may be cut.
+
+The rule of this module: a batch is checked as a whole before any of it is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sessioncache.errors import InvalidArgument, LimitExceeded
+from sessioncache.types import JSONObject, Message
+from sessioncache.wire.codec import Codec, PlainJSON, decode_message, encode_message, parse_message
+from sessioncache.wire.cut_points import continues
+
+__all__ = ["BATCH_ITEMS_MAX", "MessageEncoder"]
+
+BATCH_ITEMS_MAX: Final = 500
+"""Most messages in one script call: scripts stay bounded, so that the server is never busy for long."""
+
+
+class MessageEncoder:
+    """Encodes messages with one codec and one size limit."""
+
+    def __init__(self, *, entry_bytes_max: int, codec: Codec | None = None) -> None:
+        self.entry_bytes_max = entry_bytes_max
+        self._codec: Codec = codec or PlainJSON()
+
+    def encode(
+        self, messages: Message | Sequence[Message], *, items_max: int = BATCH_ITEMS_MAX
+    ) -> tuple[str, list[bytes]]:
+        """The marks and payloads of one message or several.
+
+        Args:
+            messages: a JSON object or its bytes, or a sequence of them.
+            items_max: most messages to accept.
+
+        Raises:
+            InvalidArgument: something is not a JSON object; the text says which.
+            LimitExceeded: too many, or one that is too large.
+        """
+        batch = as_batch(messages)
+        if len(batch) > items_max:
+            raise LimitExceeded(f"{len(batch)} messages in one call; the limit is {items_max}: send them in parts")
+        marks, payloads = [], []
+        for position, message in enumerate(batch):
+            data = encode_message(message, bytes_max=self.entry_bytes_max, position=position)
+            decoded = message if isinstance(message, Mapping) else parse_message(data)
+            marks.append("c" if continues(decoded) else "m")
+            payloads.append(self._codec.encode(data))
+        return "".join(marks), payloads
+
+    def decode(self, payload: bytes, *, seq: int) -> JSONObject:
+        """The message inside a payload.
+
+        Raises:
+            DecodeError: with the entry's sequence number.
+        """
+        return decode_message(self._codec, payload, seq=seq)
+
+
+def as_batch(messages: object) -> Sequence[Any]:
+    """The messages as a sequence, a single one as a sequence of one.
+
+    Raises:
+        InvalidArgument: neither a message nor a sequence of them.
+    """
+    if isinstance(messages, Mapping | bytes):
+        return (messages,)
+    if isinstance(messages, str) or not isinstance(messages, Sequence):
+        raise InvalidArgument(f"messages must be a JSON object or a list of them, not {type(messages).__name__}")
+    return messages
