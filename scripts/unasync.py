@@ -27,9 +27,7 @@ SUBSTITUTIONS = (
     (r"\bawait\s+", ""),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\b(Abstract)?Async(?=[A-Z])", r"\1"),
-    (r"\basynccontextmanager\b", "contextmanager"),
     (r"\baclose\b", "close"),
-    (r"\bAwaitable\[((?:[^][]|\[(?:[^][]|\[[^][]*\])*\])*)\]", r"\1"),
     (r"\bredis\.asyncio\b", "redis"),
     (r"_async\b", "_sync"),
 )

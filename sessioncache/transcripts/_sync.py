@@ -139,7 +139,7 @@ class Transcripts:
                 page = self.list(session_id, start=start, limit=batch, on_corrupt=on_corrupt)
             else:
                 page = self.list(session_id, cursor=cursor, limit=batch, on_corrupt=on_corrupt)
-            for entry in page:  # noqa: UP028 - an async generator cannot yield from
+            for entry in page:
                 yield entry
             cursor = page.cursor
             if cursor is None:
