@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from sessioncache import AsyncSessionCache, SessionCache
 from tests.engines import DEFAULT, STARTERS, Engine, Engines, KeySeen, MissingEngine, list_keys
 from tests.engines.acl import NAMESPACE_PREFIX
+from tests.engines.caches import make_async_cache, make_sync_cache
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,6 +85,27 @@ def engine(request: pytest.FixtureRequest, engines: Engines) -> Iterator[Engine]
 def namespace() -> str:
     """A namespace of this test alone."""
     return f"{NAMESPACE_PREFIX}{secrets.token_hex(3)}"
+
+
+@pytest.fixture
+async def cache(engine: Engine, namespace: str) -> AsyncIterator[AsyncSessionCache]:
+    """An open async cache on the engine."""
+    async with make_async_cache(engine, namespace) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def other_cache(engine: Engine, namespace: str) -> AsyncIterator[AsyncSessionCache]:
+    """A second cache on the same namespace, as another process would have it."""
+    async with make_async_cache(engine, namespace) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sync_cache(engine: Engine, namespace: str) -> Iterator[SessionCache]:
+    """An open sync cache on the engine."""
+    with make_sync_cache(engine, namespace) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -13,16 +13,18 @@
 -- ERRORS  -
 -- EMITS   -
 local now = server_now_ms()
-local command, start = 'ZRANGE', 0
+local start, found = 0, nil
 if newest == 1 then
-  command = 'ZREVRANGE'
   if after_score then
     start = redis.call('ZCARD', by_updated) - rank_after(by_updated, after_score, after_member, false)
   end
-elseif after_score then
-  start = rank_after(by_updated, after_score, after_member, true)
+  found = redis.call('ZRANGE', by_updated, start, start + limit - 1, 'REV', 'WITHSCORES')
+else
+  if after_score then
+    start = rank_after(by_updated, after_score, after_member, true)
+  end
+  found = redis.call('ZRANGE', by_updated, start, start + limit - 1, 'WITHSCORES')
 end
-local found = redis.call(command, by_updated, start, start + limit - 1, 'WITHSCORES')
 local reply = { #found < limit * 2 and 1 or 0, found[#found] or '', found[#found - 1] or '' }
 for i = 1, #found, 2 do
   local item = summary_of(found[i], now)

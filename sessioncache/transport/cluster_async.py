@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError, TryAgainError
+from redis.exceptions import RedisError
 
 from sessioncache.errors import BackendUnavailable, SessionCacheError
 from sessioncache.transport.colour_async import Lock, gather, sleep_ms
 from sessioncache.transport.driver_errors import as_session_cache_error
 from sessioncache.transport.node_async import AsyncNode, Outcome
+from sessioncache.transport.redirection import Ask, Moved, TryAgain, is_cluster_down, redirection_in
 from sessioncache.transport.redis_async import decode, decode_all
 from sessioncache.transport.slots import Address, SlotMap, slot_of
 from sessioncache.wire.call import Call
@@ -102,21 +103,22 @@ class AsyncClusterTransport:
 
     async def _followed(self, call: Call[Any], outcome: Outcome) -> Outcome:
         """The outcome after redirections, if there are any. No hop repeats a call that may have run."""
+        asked = (await self._slots()).owner(slot_of(call.route)) if isinstance(outcome, Exception) else ("", 0)
         for hop in range(REDIRECTIONS_MAX):
-            if isinstance(outcome, MovedError):
-                address = (outcome.host or self._seeds[0][0], outcome.port)
-                if self._map is not None:
-                    self._map.move(slot_of(call.route), address)
-                (outcome,) = await self._node(address).run((call,))
-            elif isinstance(outcome, AskError):
-                (outcome,) = await self._node((outcome.host, outcome.port)).run((call,), asking=True)
-            elif isinstance(outcome, TryAgainError):
-                await sleep_ms(5 * (hop + 1))
-                slots = await self._slots()
-                (outcome,) = await self._node(slots.owner(slot_of(call.route))).run((call,))
-            else:
-                break
-        if isinstance(outcome, ClusterDownError | OSError) or _lost(outcome):
+            match redirection_in(outcome):
+                case Moved((host, port)):
+                    asked = (host or asked[0], port)
+                    if self._map is not None:
+                        self._map.move(slot_of(call.route), asked)
+                    (outcome,) = await self._node(asked).run((call,))
+                case Ask((host, port)):
+                    (outcome,) = await self._node((host or asked[0], port)).run((call,), asking=True)
+                case TryAgain():
+                    await sleep_ms(5 * (hop + 1))
+                    (outcome,) = await self._node(asked).run((call,))
+                case None:
+                    break
+        if is_cluster_down(outcome) or _lost(outcome):
             self._map = None
         return outcome
 

@@ -21,12 +21,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError, TryAgainError
+from redis.exceptions import RedisError
 
 from sessioncache.errors import BackendUnavailable, SessionCacheError
 from sessioncache.transport.colour_sync import Lock, gather, sleep_ms
 from sessioncache.transport.driver_errors import as_session_cache_error
 from sessioncache.transport.node_sync import Node, Outcome
+from sessioncache.transport.redirection import Ask, Moved, TryAgain, is_cluster_down, redirection_in
 from sessioncache.transport.redis_sync import decode, decode_all
 from sessioncache.transport.slots import Address, SlotMap, slot_of
 from sessioncache.wire.call import Call
@@ -103,21 +104,22 @@ class ClusterTransport:
 
     def _followed(self, call: Call[Any], outcome: Outcome) -> Outcome:
         """The outcome after redirections, if there are any. No hop repeats a call that may have run."""
+        asked = (self._slots()).owner(slot_of(call.route)) if isinstance(outcome, Exception) else ("", 0)
         for hop in range(REDIRECTIONS_MAX):
-            if isinstance(outcome, MovedError):
-                address = (outcome.host or self._seeds[0][0], outcome.port)
-                if self._map is not None:
-                    self._map.move(slot_of(call.route), address)
-                (outcome,) = self._node(address).run((call,))
-            elif isinstance(outcome, AskError):
-                (outcome,) = self._node((outcome.host, outcome.port)).run((call,), asking=True)
-            elif isinstance(outcome, TryAgainError):
-                sleep_ms(5 * (hop + 1))
-                slots = self._slots()
-                (outcome,) = self._node(slots.owner(slot_of(call.route))).run((call,))
-            else:
-                break
-        if isinstance(outcome, ClusterDownError | OSError) or _lost(outcome):
+            match redirection_in(outcome):
+                case Moved((host, port)):
+                    asked = (host or asked[0], port)
+                    if self._map is not None:
+                        self._map.move(slot_of(call.route), asked)
+                    (outcome,) = self._node(asked).run((call,))
+                case Ask((host, port)):
+                    (outcome,) = self._node((host or asked[0], port)).run((call,), asking=True)
+                case TryAgain():
+                    sleep_ms(5 * (hop + 1))
+                    (outcome,) = self._node(asked).run((call,))
+                case None:
+                    break
+        if is_cluster_down(outcome) or _lost(outcome):
             self._map = None
         return outcome
 

@@ -108,8 +108,10 @@ class AsyncNode:
     async def aclose(self) -> None:
         """Close both clients' connections, if they are this node's own."""
         if self._owned:
-            await self._client.aclose()
-            await self._listener.aclose()
+            for client in (self._client, self._listener):
+                await client.aclose()
+                # Closing a client leaves a pool that it was given open.
+                await client.connection_pool.disconnect()
 
 
 def _command(call: Call[Any]) -> tuple[Any, ...]:

@@ -109,8 +109,10 @@ class Node:
     def close(self) -> None:
         """Close both clients' connections, if they are this node's own."""
         if self._owned:
-            self._client.close()
-            self._listener.close()
+            for client in (self._client, self._listener):
+                client.close()
+                # Closing a client leaves a pool that it was given open.
+                client.connection_pool.disconnect()
 
 
 def _command(call: Call[Any]) -> tuple[Any, ...]:

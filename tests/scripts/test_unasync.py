@@ -70,7 +70,6 @@ def twin(root: Path) -> Path:
         ("await self.aclose()", "self.close()"),
         ("from sessioncache.sessions._async import x", "from sessioncache.sessions._sync import x"),
         ("from sessioncache.transport.colour_async import Lock", "from sessioncache.transport.colour_sync import Lock"),
-        ("Callable[[int], Awaitable[list[int]]]", "Callable[[int], list[int]]"),
         ("asynchronous, an Async word", "asynchronous, an Async word"),
     ],
 )
