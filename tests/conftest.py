@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from sessioncache import AsyncSessionCache, SessionCache
+from sessioncache import AsyncSessionCache, SessionCache, testing
 from tests.engines import DEFAULT, STARTERS, Engine, Engines, KeySeen, MissingEngine, list_keys
 from tests.engines.acl import NAMESPACE_PREFIX
-from tests.engines.caches import make_async_cache, make_sync_cache
+from tests.engines.caches import SHARDS, make_async_cache, make_sync_cache
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -122,6 +122,11 @@ def _keys_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def check_keys(engine: Engine, keys: list[KeySeen]) -> None:
     """Judge the keys that a test left behind: in the catalogue, in their slot, with the expiry they promise."""
+    problems = testing.check_keys(keys, shards=SHARDS)
+    nodes = {key.name for key in keys}
+    if len(nodes) != len(keys):
+        problems.append("a key lies on two nodes of the cluster")
+    assert problems == [], f"keys left behind on {engine.name}"
 
 
 def _chosen(config: pytest.Config) -> tuple[str, ...]:

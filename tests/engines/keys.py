@@ -6,14 +6,13 @@ The rule of this module: it reads what is there and judges nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from redis import Redis
 
+from sessioncache.testing import scan_keys
 from tests.engines.engine import Engine
-
-PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,12 @@ class KeySeen:
     pttl_ms: int
     """Milliseconds to live; -1 for ever."""
 
+    expires_at_ms: int
+    """When it expires, in milliseconds since 1970; -1 never."""
+
+    fields: Mapping[str, str]
+    """What of a record or a configuration decides about other keys."""
+
     node: int
     """The port of the node that holds it; 0 for fakeredis."""
 
@@ -43,7 +48,10 @@ def list_keys(engine: Engine) -> list[KeySeen]:
     found: list[KeySeen] = []
     for port, client in clients(engine):
         with client:
-            found.extend(_keys_in(client, port))
+            found.extend(
+                KeySeen(key.name, key.type, key.pttl_ms, key.expires_at_ms, key.fields, port)
+                for key in scan_keys(client)
+            )
     return sorted(found, key=lambda key: (key.name, key.node))
 
 
@@ -57,19 +65,3 @@ def clients(engine: Engine) -> Iterator[tuple[int, Redis]]:
         address = server.address
         trusted = str(address.ca_file) if address.ca_file is not None else None
         yield address.port, Redis.from_url(server.url, **({"ssl_ca_certs": trusted} if trusted else {}))
-
-
-def _keys_in(client: Redis, port: int) -> Iterator[KeySeen]:
-    # SCAN may name a key twice while the table grows or shrinks.
-    names = sorted(set(client.scan_iter(count=PAGE)))
-    for first in range(0, len(names), PAGE):
-        page = names[first : first + PAGE]
-        pipeline = client.pipeline(transaction=False)
-        for name in page:
-            pipeline.type(name)
-            pipeline.pttl(name)
-        replies = pipeline.execute()
-        for name, kind, pttl in zip(page, replies[::2], replies[1::2], strict=True):
-            # A key may expire between the two looks.
-            if kind != b"none":
-                yield KeySeen(name.decode("utf-8", "backslashreplace"), kind.decode(), pttl, port)
