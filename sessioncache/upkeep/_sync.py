@@ -6,12 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sessioncache.errors import SessionCacheError
+from sessioncache.feed import lua as feed_lua
+from sessioncache.feed.models import Change
 from sessioncache.leases.models import Lease
+from sessioncache.retention import lua as retention_lua
 from sessioncache.retention.models import RetentionPolicy
 from sessioncache.transport.base import Transport
 from sessioncache.types import SessionId
 from sessioncache.upkeep import lua
-from sessioncache.upkeep.models import Expired, Reindexed, Settled, Trimmed
+from sessioncache.upkeep.models import Expired, ListName, Reindexed, Settled, Trimmed
 from sessioncache.wire.keys import Key, Keyspace
 
 __all__ = ["Upkeep"]
@@ -98,11 +101,30 @@ class Upkeep:
         """Entries of the list by user, in an order in which sessions do not move: entry, user, id."""
         return self._transport.call(lua.by_user(shard=self._keys.shard(shard), after=after, limit=limit))
 
-    def counters(self, session_ids: Sequence[SessionId]) -> list[tuple[int, int] | None]:
+    def listed(self, shard: int, index: ListName, *, cursor: int, limit: int) -> tuple[int, list[SessionId]]:
+        """About `limit` ids in one of a shard's lists, and the cursor to go on with; it begins and ends with 0."""
+        keys = self._keys.shard(shard)
+        key = keys.by_updated if index == "by-updated" else keys.deadlines
+        return self._transport.call(lua.listed(index=key, cursor=cursor, limit=limit))
+
+    def counters(self, session_ids: Sequence[SessionId]) -> list[tuple[int, int] | SessionCacheError | None]:
         """Messages and bytes of records; None where there is none. One pipelined round trip."""
-        return self._transport.call_many(
-            [lua.counters(session=self._keys.session(session_id)) for session_id in session_ids]
-        )
+        calls = [lua.counters(session=self._keys.session(session_id)) for session_id in session_ids]
+        return self._transport.call_many(calls, return_errors=True)
+
+    def changes(self, shard: int, *, after: int, limit: int) -> tuple[int, list[Change]]:
+        """Number of a shard's newest change, and the changes after a number; limit 0: only the number."""
+        call = feed_lua.read(shard=self._keys.shard(shard), after=after, limit=limit)
+        return self._transport.call(call)
+
+    def policy(self, shard: int) -> RetentionPolicy:
+        """The shard's copy of the namespace's retention policy."""
+        return self._transport.call(retention_lua.get_policy(key=self._keys.shard(shard).policy, prefix=""))
+
+    def save_policy(self, shard: int, policy: RetentionPolicy) -> None:
+        """Replace the shard's copy of the namespace's retention policy."""
+        key = self._keys.shard(shard).policy
+        self._transport.call(retention_lua.save_policy(key=key, prefix="", policy=policy))
 
     def settle(
         self, shard: int, *, feed_seq: int, sessions: int, messages: int, size: int, lease: Lease | None = None

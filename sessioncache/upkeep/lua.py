@@ -9,7 +9,7 @@ from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
-__all__ = ["by_user", "counters", "due", "expire", "reindex", "settle", "trim"]
+__all__ = ["by_user", "counters", "due", "expire", "listed", "reindex", "settle", "trim"]
 
 
 def _now(now_override_ms: int | None) -> Arg:
@@ -110,10 +110,24 @@ def by_user(*, shard: ShardKeys, after: str, limit: int) -> Call[list[tuple[str,
     return Call("upkeep.by_user", "ZRANGEBYLEX", (shard.by_user,), args, decode=decode)
 
 
+def listed(*, index: Key, cursor: int, limit: int) -> Call[tuple[int, list[str]]]:
+    """ZSCAN of a shard's list: cursor to go on with (0 at the end) and ids. What stays listed is not missed."""
+
+    def decode(reply: list[Any]) -> tuple[int, list[str]]:
+        following, pairs = reply
+        members = pairs[::2] if pairs and isinstance(pairs[0], bytes) else [member for member, _score in pairs]
+        return int(following), [unescape(member) for member in members]
+
+    return Call("upkeep.listed", "ZSCAN", (index,), (cursor, "COUNT", limit), decode=decode)
+
+
 def counters(*, session: SessionKeys) -> Call[tuple[int, int] | None]:
-    """HMGET of a record's messages and bytes; None where there is no record."""
+    """HMGET of a record's messages and bytes; None where there is no record. What is no number counts as nothing."""
 
     def decode(reply: list[Any]) -> tuple[int, int] | None:
-        return None if reply[0] is None else (int(reply[0]), int(reply[1] or 0))
+        if reply == [None, None]:
+            return None
+        messages, size = (int(value) if value is not None and value.isdigit() else 0 for value in reply)
+        return messages, size
 
     return Call("upkeep.counters", "HMGET", (session.record,), ("messages", "bytes"), decode=decode)

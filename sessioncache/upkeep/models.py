@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
-__all__ = ["Expired", "Reindexed", "Settled", "Trimmed"]
+__all__ = ["Expired", "ListName", "Reindexed", "Settled", "Trimmed"]
+
+ListName: TypeAlias = Literal["by-updated", "deadlines"]
+"""The lists of a shard whose members are ids."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,115 @@
+"""The loop that every job shares: bounded batches, the lease renewed between them, an end at the limit.
+
+The rule of this module: a job holds a shard for one batch at a time. Between two batches it may be stopped, and it
+learns whether its lease was taken over; within a batch the fencing token in every script refuses whoever comes late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from time import perf_counter
+from typing import Final, TypeAlias, TypeVar
+
+from sessioncache.client._async import AsyncSessionCache
+from sessioncache.errors import BackendError, ConfigurationError, LeaseError, ScriptFailure, SessionCacheError
+from sessioncache.leases import Lease
+from sessioncache.maintenance.report import Report
+from sessioncache.types import SessionId, check_limit
+
+__all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "chunks"]
+
+BATCH: Final = 500
+"""Most sessions in one round trip."""
+
+LEASE_TTL_MS: Final = 30_000
+"""How long a lease is held without being renewed."""
+
+Progress: TypeAlias = Callable[[Report], None]
+"""Called after every batch with the report so far; it must be quick."""
+
+T = TypeVar("T")
+
+
+def chunks(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    """The items in lists of at most `size`."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+class Batches:
+    """One run of a job: its report, its limit and its lease."""
+
+    def __init__(
+        self,
+        cache: AsyncSessionCache,
+        report: Report,
+        *,
+        limit: int,
+        lease: Lease | None = None,
+        lease_ttl_ms: int = LEASE_TTL_MS,
+        progress: Progress | None = None,
+    ) -> None:
+        self.report = report
+        self.lease = lease
+        self._cache = cache
+        self._limit = check_limit(limit, what="limit", at_least=1)
+        self._lease_ttl_ms = lease_ttl_ms
+        self._progress = progress
+
+    @contextmanager
+    def timed(self) -> Iterator[Report]:
+        """Note in the report how long the run took, also where it fails."""
+        started = perf_counter()
+        try:
+            yield self.report
+        finally:
+            self.report.duration_s = perf_counter() - started
+
+    @property
+    def room(self) -> int:
+        """How many sessions the next batch may examine; 0: the limit is reached."""
+        return max(0, min(BATCH, self._limit - self.report.examined))
+
+    async def ended(self) -> None:
+        """After each batch: tell the progress and hold on to the lease.
+
+        Raises:
+            LeaseLost: somebody else has taken the shard over.
+        """
+        if self._progress is not None:
+            self._progress(self.report)
+        if self.lease is not None:
+            self.lease = await self._cache.leases.renew(self.lease, ttl_ms=self._lease_ttl_ms)
+
+    def own(self, session_ids: Iterable[SessionId], shard: int) -> list[SessionId]:
+        """Those of the ids that belong to the shard. Others were put in its lists by something else, and stay there."""
+        mine: list[SessionId] = []
+        for session_id in session_ids:
+            if self._cache.keys.shard_of(session_id) == shard:
+                mine.append(session_id)
+            else:
+                self.report.add("misplaced")
+                self.report.note(f"{session_id!r} is listed in shard {shard}, where it does not belong")
+        return mine
+
+    def sound(
+        self, session_ids: Sequence[SessionId], results: Sequence[T | SessionCacheError]
+    ) -> Iterator[tuple[SessionId, T]]:
+        """The results that are no errors. A session that cannot be read is noted and does not stop the others.
+
+        Raises:
+            LeaseLost: somebody else has taken the shard over.
+            BackendError: the server is away, full or refuses.
+        """
+        for session_id, result in zip(session_ids, results, strict=True):
+            if not isinstance(result, SessionCacheError):
+                yield session_id, result
+                continue
+            stops_all = isinstance(result, BackendError | LeaseError | ConfigurationError)
+            if stops_all and not isinstance(result, ScriptFailure):
+                raise result
+            self.report.add("torn")
+            self.report.note(f"{session_id!r} is damaged: {result}")

@@ -1,0 +1,212 @@
+"""Reconciling: a shard's lists, totals and copy of the policy are made to agree with the records.
+
+The rule of this module: the records are the truth, and a torn session is reported, never changed. Everything else could
+be computed from them anew, and is, while others go on writing:
+
+```
+feed at n ─┬─ walk by-user ── reindex ── count ─┐
+           ├─ walk by-updated, deadlines: ids   │
+           │  that by-user does not have        ├─▶ counts as of "n or later, who knows"
+           │                                    │
+feed at m ─┴─ changes n+1 … m: count those ─────┘   sessions again ─▶ counts as of exactly m, if the feed
+              (again, while the feed moves)                           is still at m when they are written:
+                                                                      settle(feed_seq=m) or once more
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sessioncache.client._async import AsyncSessionCache
+from sessioncache.errors import DecodeError, SessionCacheError
+from sessioncache.leases import Lease
+from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
+from sessioncache.maintenance.report import Report
+from sessioncache.types import SessionId
+from sessioncache.upkeep.models import ListName, Reindexed
+
+__all__ = ["run"]
+
+JOB = "reconcile"
+SETTLE_TRIES: Final = 50
+"""How often the totals are tried while others write; each try costs as little as was written since the one before."""
+
+POLICY_TRIES: Final = 5
+LISTS: Final[tuple[ListName, ...]] = ("by-updated", "deadlines")
+
+
+@dataclass(slots=True)
+class _Count:
+    """What the records of the shard hold."""
+
+    newest: int
+    """The change up to which the count is right at least."""
+    sessions: dict[SessionId, tuple[int, int] | None] = field(default_factory=dict)
+    """Messages and bytes of every session; None: known to the lists, but gone."""
+    torn: set[SessionId] = field(default_factory=set)
+
+    def take(self, session_id: SessionId, found: tuple[int, int] | SessionCacheError | None) -> None:
+        """Note what a record says. A torn session is in the totals as long as something of it is there."""
+        is_damaged = session_id in self.torn and found is None
+        self.sessions[session_id] = (0, 0) if is_damaged or isinstance(found, SessionCacheError) else found
+
+
+async def run(
+    cache: AsyncSessionCache,
+    shard: int,
+    *,
+    limit: int,
+    lease: Lease | None = None,
+    lease_ttl_ms: int = LEASE_TTL_MS,
+    progress: Progress | None = None,
+) -> Report:
+    """Repair a shard's lists and totals, and its copy of the policy, looking at `limit` sessions at most.
+
+    The totals need the whole shard: they stay as they are where the limit is reached first, or where the shard never
+    holds still (`unsettled`).
+
+    Raises:
+        LeaseLost: somebody else has taken the shard over; what was repaired stays repaired.
+        BackendError: the server is away; running it again begins anew.
+    """
+    batches = Batches(cache, Report(JOB, shard), limit=limit, lease=lease, lease_ttl_ms=lease_ttl_ms, progress=progress)
+    with batches.timed() as report:
+        await _copy_policy(cache, shard, report)
+        newest, _ = await cache.upkeep.changes(shard, after=0, limit=0)
+        count = _Count(newest)
+        whole = await _walk_users(cache, shard, batches, count) and await _walk_lists(cache, shard, batches, count)
+        if not whole:
+            report.done = False
+            report.note("the limit was reached before the end of the shard: its totals were not compared")
+            return report
+        await _settle(cache, shard, batches, count)
+        return report
+
+
+async def _copy_policy(cache: AsyncSessionCache, shard: int, report: Report) -> None:
+    """Copy the namespace's policy to the shard. Somebody may save a newer one meanwhile, so look again afterwards."""
+    for _ in range(POLICY_TRIES):
+        wanted = await cache.retention.get()
+        if await cache.upkeep.policy(shard) == wanted:
+            return
+        await cache.upkeep.save_policy(shard, wanted)
+        report.changed += 1
+        report.add("policy")
+
+
+async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> bool:
+    """Compare every session of the list by user; whether the end was reached."""
+    after = ""
+    while batches.room:
+        entries = await cache.upkeep.by_user(shard, after=after, limit=batches.room)
+        if not entries:
+            return True
+        after = entries[-1][0]
+        # One id may stand there under several users; each is compared by itself.
+        remaining = [(session_id, user) for _entry, user, session_id in entries]
+        while remaining:
+            listed = dict(remaining)
+            remaining = [pair for pair in remaining if listed[pair[0]] != pair[1]]
+            await _compare(cache, shard, batches, count, listed)
+        await batches.ended()
+    return not await cache.upkeep.by_user(shard, after=after, limit=1)
+
+
+async def _walk_lists(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> bool:
+    """Compare sessions that the other lists have and the list by user had not; whether the end was reached."""
+    for index in LISTS:
+        cursor = 0
+        while True:
+            cursor, found = await cache.upkeep.listed(shard, index, cursor=cursor, limit=BATCH)
+            unknown = dict.fromkeys(session_id for session_id in found if session_id not in count.sessions)
+            for chunk in chunks(unknown):
+                if len(chunk) > batches.room:
+                    return False
+                await _compare(cache, shard, batches, count, dict.fromkeys(chunk))
+                await batches.ended()
+            if cursor == 0:
+                break
+    return True
+
+
+async def _compare(
+    cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count, listed: Mapping[SessionId, str | None]
+) -> None:
+    """Make the lists agree with these records, and count them."""
+    report = batches.report
+    report.examined += len(listed)
+    mine = batches.own(listed, shard)
+    users = {session_id: listed[session_id] for session_id in mine}
+    results: Sequence[Reindexed | SessionCacheError] = await cache.upkeep.reindex(shard, users, lease=batches.lease)
+    count.torn.update(mine)
+    for session_id, reindexed in batches.sound(mine, results):
+        if reindexed.state == "torn":
+            report.add("torn")
+            report.note(f"{session_id!r} is torn: its record and its transcript disagree")
+            continue
+        count.torn.discard(session_id)
+        report.changed += bool(reindexed.repaired)
+        for name in reindexed.repaired:
+            report.add(name)
+    await _count(cache, count, mine)
+
+
+async def _count(cache: AsyncSessionCache, count: _Count, session_ids: list[SessionId]) -> None:
+    for session_id, found in zip(session_ids, await cache.upkeep.counters(session_ids), strict=True):
+        count.take(session_id, found)
+
+
+async def _settle(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> None:
+    """Write the totals in a moment in which nothing has changed since the count."""
+    report = batches.report
+    for _ in range(SETTLE_TRIES):
+        if not await _catch_up(cache, shard, batches, count):
+            report.note("more was changed during the count than the feed remembers")
+            break
+        held = [found for found in count.sessions.values() if found is not None]
+        settled = await cache.upkeep.settle(
+            shard,
+            feed_seq=count.newest,
+            sessions=len(held),
+            messages=sum(messages for messages, _size in held),
+            size=sum(size for _messages, size in held),
+            lease=batches.lease,
+        )
+        await batches.ended()
+        if settled.settled:
+            off = {"sessions": settled.sessions, "messages": settled.messages, "bytes": settled.bytes}
+            if any(off.values()):
+                report.changed += 1
+                report.add("totals")
+                shown = ", ".join(f"{name} by {value:+d}" for name, value in off.items() if value)
+                report.note(f"the totals of shard {shard} were off: {shown}")
+            return
+    report.done = False
+    report.add("unsettled")
+
+
+async def _catch_up(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> bool:
+    """Count those again that were changed since; False if the feed does not remember all of them.
+
+    One look at the feed: waiting for a moment without writers could take for ever, and the script finds out anyway.
+    """
+    while True:
+        try:
+            newest, changes = await cache.upkeep.changes(shard, after=count.newest, limit=BATCH)
+        except DecodeError:
+            return False
+        if newest == count.newest:
+            return True
+        if not changes or changes[0].number != count.newest + 1:
+            return False
+        changed = list(dict.fromkeys(change.session_id for change in changes))
+        # Nothing but a removal changes a torn session, so what the lists said of it before is not true any more.
+        count.torn.difference_update(changed)
+        count.newest = changes[-1].number
+        await _count(cache, count, changed)
+        if len(changes) < BATCH:
+            return True
+        await batches.ended()

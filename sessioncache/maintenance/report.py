@@ -1,0 +1,57 @@
+"""What a background job did.
+
+The rule of this module: every job reports the same way, so that tables, logs and metrics need to know one shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["NOTES_MAX", "Report"]
+
+NOTES_MAX: Final = 20
+"""Most notes a report keeps; `details` counts all."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What one run of a job did, or several runs together."""
+
+    job: str
+    shard: int | None
+    """None: several shards."""
+    examined: int = 0
+    """Sessions looked at."""
+    changed: int = 0
+    """Sessions, lists or totals that were changed."""
+    details: dict[str, int] = field(default_factory=dict)
+    """What was found and done, by name; the names are those of `sessioncache.metrics.names.FINDINGS`."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should look at, a sentence each."""
+    done: bool = True
+    """False: the limit was reached first, or the shard never held still; run it again."""
+    duration_s: float = 0.0
+
+    def add(self, name: str, count: int = 1) -> None:
+        """Count something that was found or done; nothing for 0."""
+        if count:
+            self.details[name] = self.details.get(name, 0) + count
+
+    def note(self, text: str) -> None:
+        """Keep a sentence for people, the first twenty."""
+        if len(self.notes) < NOTES_MAX and text not in self.notes:
+            self.notes.append(text)
+
+    def merge(self, other: Report) -> None:
+        """Add another run to this one. Durations add up: they tell of work, not of waiting."""
+        if other.shard != self.shard:
+            self.shard = None
+        self.examined += other.examined
+        self.changed += other.changed
+        for name, count in other.details.items():
+            self.add(name, count)
+        for text in other.notes:
+            self.note(text)
+        self.done = self.done and other.done
+        self.duration_s += other.duration_s
