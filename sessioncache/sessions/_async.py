@@ -156,7 +156,7 @@ class AsyncSessions:
                     break
             # Newest first, a session that was still ahead goes behind the reader when it changes: look again at what
             # has changed since the sweep began, until nothing there is new.
-            if order == "oldest" or (since is not None and not found):
+            if order == "oldest" or newest is None or (since is not None and not found):
                 return
             since = newest
 

@@ -157,7 +157,7 @@ class Sessions:
                     break
             # Newest first, a session that was still ahead goes behind the reader when it changes: look again at what
             # has changed since the sweep began, until nothing there is new.
-            if order == "oldest" or (since is not None and not found):
+            if order == "oldest" or newest is None or (since is not None and not found):
                 return
             since = newest
 
