@@ -11,7 +11,7 @@
 --   marks     text     one character a payload, as in transcripts.append
 --   payloads  text...  the messages of this part
 -- REPLY   first_seq of the whole transcript
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCRANGE SCTORN SCSCHEMA
 -- EMITS   -
 local now = server_now_ms()
 local s, err = load_session()
