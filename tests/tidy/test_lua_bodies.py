@@ -144,7 +144,11 @@ def is_declaration(words: list[str], at: int) -> bool:
 def test_an_undeclared_name_is_found() -> None:
     """The test above sees a global where there is one."""
     words = scripts.tokens("local a, b = 1, 2\nlocal function f(c, d) e = c end")
-    declared = [word for at, word in enumerate(words) if word.isidentifier() and is_declaration(words, at)]
+    declared = [
+        word
+        for at, word in enumerate(words)
+        if word.isidentifier() and word not in KEYWORDS and is_declaration(words, at)
+    ]
     assert declared == ["a", "b", "f", "c", "d"]
 
 

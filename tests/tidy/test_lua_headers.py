@@ -111,7 +111,8 @@ def test_types_of_keys_are_those_of_the_catalogue(name: str) -> None:
     section = tree.text(scripts.path_of(name)).partition("-- KEYS\n")[2].partition("-- ARGV")[0]
     for line in section.splitlines():
         word, *kind = line.removeprefix("--").split()
-        known = kind_of(KEYS.get(word) or getattr(SHARD, word, "")) if word != "@session" else None
+        key: str = KEYS[word] if word in KEYS else getattr(SHARD, word, "")
+        known = kind_of(key)
         assert kind == ([] if word == "@session" else [known.type if known else "?"])
 
 
@@ -166,23 +167,17 @@ def test_scripts_that_change_something_say_so(name: str) -> None:
     assert call.writes == (changes and not slides)
 
 
+END = "-- REPLY x\n-- ERRORS -\n-- EMITS -\n"
+
+
 @pytest.mark.parametrize(
     "source, defect",
     [
-        ("-- other.name: text\n--\n-- KEYS\n-- ARGV\n-- REPLY x\n-- ERRORS -\n-- EMITS -\n", "must open with"),
-        ("-- a.b: text\n--\n-- ARGV\n-- KEYS\n-- REPLY x\n-- ERRORS -\n-- EMITS -\n", "sections are ARGV, KEYS"),
-        (
-            "-- a.b: text\n--\n-- KEYS\n--   k hash\n-- ARGV\n--   k text\n-- REPLY x\n-- ERRORS -\n-- EMITS -\n",
-            "twice",
-        ),
-        (
-            "-- a.b: text\n--\n-- KEYS\n-- ARGV\n--   n float\n-- REPLY x\n-- ERRORS -\n-- EMITS -\n",
-            "unknown type 'float'",
-        ),
-        (
-            "-- a.b: text\n--\n-- KEYS\n-- ARGV\n--   r text...\n--   n text\n-- REPLY x\n-- ERRORS -\n-- EMITS -\n",
-            "only the last argument",
-        ),
+        (f"-- other.name: text\n--\n-- KEYS\n-- ARGV\n{END}", "must open with"),
+        (f"-- a.b: text\n--\n-- ARGV\n-- KEYS\n{END}", "sections are ARGV, KEYS"),
+        (f"-- a.b: text\n--\n-- KEYS\n--   k hash\n-- ARGV\n--   k text\n{END}", "declared twice"),
+        (f"-- a.b: text\n--\n-- KEYS\n-- ARGV\n--   n float\n{END}", "unknown type 'float'"),
+        (f"-- a.b: text\n--\n-- KEYS\n-- ARGV\n--   r text...\n--   n text\n{END}", "only the last argument"),
         ("return 1\n", "must open with"),
     ],
 )

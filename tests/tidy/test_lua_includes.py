@@ -13,7 +13,7 @@ every_include = pytest.mark.parametrize("name", scripts.includes())
 
 @every_include
 def test_an_include_is_one_local_function(name: str) -> None:
-    """A fragment opens with a comment that bears its name, and holds one local function of that name and nothing else."""
+    """A fragment opens with a comment that bears its name, and holds one local function of that name alone."""
     text = scripts.includes()[name]
     assert text.startswith(f"-- {name}: ")
     top_level = [line for line in scripts.without_comments(text).splitlines() if line and not line.startswith(" ")]
