@@ -1,0 +1,142 @@
+"""The hooks write what happens, each into a registry of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from sessioncache import AsyncSessionCache, ConfigurationError, LimitExceeded, RetentionPolicy
+from sessioncache.maintenance import Report
+from sessioncache.metrics import METRICS, NamespaceMetrics, PrometheusHook, WorkerMetrics, new_registry, render
+from sessioncache.metrics.names import LABELS
+from sessioncache.telemetry import CallRecord, TelemetryHook
+from tests.engines import Engine
+from tests.maintenance.conftest import make_cache
+
+
+@pytest.fixture
+def hook() -> PrometheusHook:
+    """A hook with a registry of its own."""
+    return PrometheusHook()
+
+
+@pytest.fixture
+async def cache(engine: Engine, namespace: str, hook: PrometheusHook) -> AsyncIterator[AsyncSessionCache]:
+    """A cache that tells the hook."""
+    async with make_cache(engine, namespace, shards=1, hooks=[hook]) as opened:
+        yield opened
+
+
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
+    """One sample; 0 where there is none."""
+    return registry.get_sample_value(f"sessioncache_{name}", labels) or 0.0
+
+
+def test_the_hook_is_a_telemetry_hook(hook: PrometheusHook) -> None:
+    """It has what the protocol asks for."""
+    assert isinstance(hook, TelemetryHook)
+
+
+async def test_calls_are_counted_and_timed(cache: AsyncSessionCache, hook: PrometheusHook) -> None:
+    """Every call counts once, under its name and what came of it, with its duration and bytes."""
+    await cache.transcripts.append("a", {"role": "user", "content": "hi"})
+    await cache.transcripts.append("a", {"role": "user", "content": "hi"}, operation_id="one")
+    await cache.transcripts.append("a", {"role": "user", "content": "hi"}, operation_id="one")
+    calls = {"call": "transcripts.append", "error": "none"}
+    assert value(hook.registry, "calls_total", outcome="created", **calls) == 1
+    assert value(hook.registry, "calls_total", outcome="repeated", **calls) == 1
+    assert value(hook.registry, "call_repeats_total", call="transcripts.append") == 1
+    assert value(hook.registry, "call_duration_seconds_count", call="transcripts.append") == 3
+    assert value(hook.registry, "call_sent_bytes_total", call="transcripts.append") > 30
+
+
+async def test_errors_are_counted_by_code(cache: AsyncSessionCache, hook: PrometheusHook) -> None:
+    """A call that failed counts under its error's stable code."""
+    await cache.retention.save(RetentionPolicy(quota_messages=1))
+    with pytest.raises(LimitExceeded):
+        await cache.transcripts.append("a", [{"n": 1}, {"n": 2}])
+    labels = {"call": "transcripts.append", "outcome": "failed", "error": "limit_exceeded"}
+    assert value(hook.registry, "calls_total", **labels) == 1
+
+
+async def test_merges_are_counted_by_who_won(cache: AsyncSessionCache, hook: PrometheusHook) -> None:
+    """A runtime save counts as created, and as stored where a person's edit won."""
+    await cache.transcripts.append("a", {"n": 1})
+    session = await cache.sessions.get("a")
+    assert session is not None
+    await cache.session("a").update(title="by a person")
+    await cache.sessions.save(session)
+    assert value(hook.registry, "sessions_merges_total", outcome="stored") == 1
+
+
+def test_retries_are_counted(hook: PrometheusHook) -> None:
+    """Each attempt that is repeated counts under the error that it met."""
+    hook.on_retry("sessions.get", "backend_timeout")
+    assert value(hook.registry, "call_retries_total", call="sessions.get", error="backend_timeout") == 1
+
+
+def test_every_metric_is_declared_and_every_declared_one_is_shown() -> None:
+    """What the hooks register is exactly what the list of names says, in type, help and labels."""
+    registry = new_registry()
+    hook, worker, namespaces = PrometheusHook(registry), WorkerMetrics(registry), NamespaceMetrics(registry)
+    hook.on_call(CallRecord("sessions.save", 0.1, None, "stored", 5))
+    hook.on_call(CallRecord("sessions.save", 0.1, None, "repeated", 5))
+    hook.on_retry("sessions.save", "backend_timeout")
+    with worker.run("expire"):
+        worker.ended("expire", "done")
+    worker.ended("expire", "lost")
+    report = Report("expire", 0, examined=1, changed=1, details={"expired": 1, "no such finding": 1})
+    worker.found("expire", examined=report.examined, changed=report.changed, findings=report.details)
+    assert namespaces.registry is registry
+    shown = {family.name: family for family in registry.collect()}
+    assert set(shown) == {metric.name.removesuffix("_total") for metric in METRICS}
+    for metric in METRICS:
+        family = shown[metric.name.removesuffix("_total")]
+        assert (family.type, family.documentation) == (metric.kind, metric.help)
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(metric.labels)
+            assert set(sample.labels) <= {*LABELS, "le"}
+            assert not sample.name.endswith("_created")
+            assert "no such finding" not in sample.labels.values()
+
+
+def test_objects_share_nothing() -> None:
+    """Two hooks in one process count for themselves, and the global registry stays as it was."""
+    one, two = PrometheusHook(), PrometheusHook()
+    one.on_retry("sessions.get", "backend_timeout")
+    assert value(two.registry, "call_retries_total", call="sessions.get", error="backend_timeout") == 0
+    assert not [family for family in REGISTRY.collect() if family.name.startswith("sessioncache_")]
+
+
+def test_one_registry_takes_a_metric_once() -> None:
+    """Two hooks in one registry are refused, instead of showing every series twice."""
+    registry = new_registry()
+    PrometheusHook(registry)
+    with pytest.raises(ValueError, match="Duplicated"):
+        PrometheusHook(registry)
+
+
+def test_rendering_follows_the_accept_header(hook: PrometheusHook) -> None:
+    """OpenMetrics for who asks for it, the plain format for everybody else."""
+    hook.on_retry("sessions.get", "backend_timeout")
+    plain, plain_type = render(hook.registry)
+    openmetrics, open_type = render(hook.registry, "application/openmetrics-text; version=1.0.0")
+    assert plain_type.startswith("text/plain")
+    assert open_type.startswith("application/openmetrics-text")
+    assert openmetrics.endswith(b"# EOF\n")
+    assert b"_created" not in plain + openmetrics
+
+
+async def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for metrics without prometheus-client is told what to install."""
+    import sessioncache.metrics
+
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    monkeypatch.delitem(sys.modules, "sessioncache.metrics.prometheus")
+    monkeypatch.delattr(sessioncache.metrics, "prometheus", raising=False)
+    with pytest.raises(ConfigurationError, match=r"sessioncache\[metrics\]"):
+        await asyncio.to_thread(getattr, sessioncache.metrics, "PrometheusHook")
