@@ -53,7 +53,7 @@ class Endpoint:
 
 def redact_url(url: str) -> str:
     """The URL without its password, for messages and logs."""
-    return re.sub(r"//([^@/:]*):[^@]*@", r"//\1:***@", url)
+    return re.sub(r"//([^@/:]*):.*@", r"//\1:***@", url)
 
 
 def parse_url(settings: Settings) -> Endpoint:
@@ -61,7 +61,7 @@ def parse_url(settings: Settings) -> Endpoint:
 
     Raises:
         ConfigurationError: unknown scheme, no host, a port or database that is no number, a Sentinel URL without its
-            service name, or a database other than 0 on a cluster.
+            service name, several hosts of one server, or a database other than 0 on a cluster.
     """
     shown = redact_url(settings.url)
     scheme, separator, rest = settings.url.partition("://")
@@ -81,10 +81,16 @@ def parse_url(settings: Settings) -> Endpoint:
     user = unquote(username) or settings.username
     key = unquote(password) or secret
     if kind == "unix":
+        if not f"{place}{path}":
+            raise ConfigurationError(f"URL {shown!r} names no path; write unix:///path/to/socket")
         return Endpoint(kind, (), username=user, password=key, path=f"{place}/{path}")
     hosts = tuple(_host(part, kind, shown) for part in place.split(",") if part)
     if not hosts:
         raise ConfigurationError(f"URL {shown!r} names no host; use one of: {USABLE}")
+    if kind == "standalone" and len(hosts) > 1:
+        raise ConfigurationError(
+            f"URL {shown!r} names several hosts, which one server cannot have; write redis+cluster:// or redis+sentinel://"
+        )
     service, db = _service_and_db(kind, path, shown)
     return Endpoint(kind, hosts, tls=tls, username=user, password=key, db=db, service=service)
 
