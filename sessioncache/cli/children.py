@@ -1,0 +1,150 @@
+"""Worker processes that a command starts, watches and stops.
+
+The rule of this module: no child outlives its command. One that is killed, even by SIGKILL, leaves a watcher
+(`/bin/sh`, waiting at a pipe that only the command holds open) which ends the child.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from sessioncache.errors import BackendUnavailable, ConfigurationError
+from sessioncache.settings import Settings
+
+__all__ = ["Worker", "start_workers", "wait_until_ready"]
+
+WATCHER: Final = """trap '' HUP INT QUIT TERM; read -r word; [ "$word" = done ] || kill -TERM "$1" """
+READY_LIMIT_S: Final = 30.0
+STOP_LIMIT_S: Final = 10.0
+POLL_S: Final = 0.05
+LOG_LINES: Final = 12
+
+
+class Worker:
+    """One worker process with its health port and log."""
+
+    def __init__(self, name: str, settings: Settings, *, port: int, log: Path) -> None:
+        self.name = name
+        self.port = port
+        self.log = log
+        environment = os.environ | {
+            "SESSIONCACHE_URL": settings.url,
+            "SESSIONCACHE_NAMESPACE": settings.namespace,
+            "SESSIONCACHE_SHARDS": str(settings.shards),
+            "SESSIONCACHE_WORKER_PORT": str(port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        with log.open("wb") as output:
+            # A process group of its own: Ctrl-C reaches the command alone, which then decides the order of the end.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sessioncache_workers"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                process_group=0,
+            )
+        self._watcher = subprocess.Popen(  # noqa: S603 - a constant script and a number
+            ["/bin/sh", "-c", WATCHER, "sessioncache-watcher", str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
+    @property
+    def url(self) -> str:
+        """Where its health and metrics are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.poll()
+
+    def is_ready(self) -> bool:
+        """Whether /readyz says yes now."""
+        try:
+            with urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310 - an address of this machine, made above
+                return bool(answer.status == 200)  # noqa: PLR2004 - the word of HTTP for yes
+        except (URLError, OSError):
+            return False
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM: it finishes its job and goes."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Stop it, by force if it does not listen, and dismiss the watcher."""
+        self.ask_to_stop()
+        try:
+            self._process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        try:
+            self._watcher.communicate(b"done\n")
+        except BrokenPipeError:
+            self._watcher.wait()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (its log is empty)"
+
+
+def start_workers(settings: Settings, *, ports: list[int], folder: Path) -> list[Worker]:
+    """Start a worker a port.
+
+    Raises:
+        ConfigurationError: the workers' distribution is not installed.
+    """
+    if not ports:
+        return []
+    if find_spec("sessioncache_workers") is None:
+        raise ConfigurationError(
+            "the workers are not installed: pip install sessioncache-workers, or do without them (--workers 0)"
+        )
+    workers: list[Worker] = []
+    try:
+        for number, port in enumerate(ports, 1):
+            workers.append(Worker(f"worker {number}", settings, port=port, log=folder / f"worker-{number}.log"))
+    except BaseException:
+        for worker in workers:
+            worker.stop()
+        raise
+    return workers
+
+
+def wait_until_ready(workers: list[Worker]) -> None:
+    """Return once every worker says that it is ready.
+
+    Raises:
+        BackendUnavailable: one ended, or is not ready in time; the text carries the end of its log.
+    """
+    deadline = time.monotonic() + READY_LIMIT_S
+    for worker in workers:
+        while not worker.is_ready():
+            if worker.ended is not None:
+                raise BackendUnavailable(
+                    f"{worker.name} ended with code {worker.ended}; its log ends:\n{worker.last_words()}"
+                )
+            if time.monotonic() > deadline:
+                raise BackendUnavailable(
+                    f"{worker.name} is not ready after {READY_LIMIT_S:g} s; its log ends:\n{worker.last_words()}"
+                )
+            time.sleep(POLL_S)

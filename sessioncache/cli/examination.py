@@ -1,0 +1,252 @@
+"""The questions that `sessioncache doctor` asks of server, namespace and workers.
+
+The rule of this module: it asks below retries and below the opening of the namespace, so that it sees what is there,
+also where a cache would refuse to work.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from sessioncache.cli.findings import (
+    Finding,
+    Level,
+    judge_clock,
+    judge_eviction,
+    judge_memory,
+    judge_persistence,
+    judge_replicas,
+    judge_version,
+)
+from sessioncache.cli.up import hide_password
+from sessioncache.errors import AccessDenied, ConfigurationError, SessionCacheError
+from sessioncache.namespaces import lua, questions
+from sessioncache.namespaces._async import SCHEMA
+from sessioncache.namespaces.server import ServerFacts
+from sessioncache.settings import Settings
+from sessioncache.stats import lua as stats_lua
+from sessioncache.stats.models import ShardStats
+from sessioncache.transport.base import AsyncTransport
+from sessioncache.transport.connect_async import connect
+from sessioncache.wire.call import Arg
+from sessioncache.wire.keys import Keyspace
+
+__all__ = ["examine"]
+
+LAG_WARNING_MS: Final = 300_000
+SECTIONS: Final = ("server", "memory", "persistence", "replication")
+
+COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
+    "script|load": ("SCRIPT", "LOAD", "return 1"),
+    "time": ("TIME",),
+    "info": ("INFO",),
+}
+"""Commands without keys that every client needs. Those with keys are below."""
+
+KEY_COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
+    "hset": ("f", "v"),
+    "hgetall": (),
+    "hincrby": ("f", "1"),
+    "hdel": ("f",),
+    "xadd": ("*", "m", "v"),
+    "xrange": ("-", "+"),
+    "xtrim": ("MAXLEN", "1"),
+    "xdel": ("1-1",),
+    "zadd": ("1", "m"),
+    "zrange": ("0", "1"),
+    "zrem": ("m",),
+    "rpush": ("v",),
+    "lpop": (),
+    "pexpireat": ("1",),
+    "persist": (),
+    "unlink": (),
+}
+"""Commands that the scripts call on a namespace's keys, with arguments for a dry run."""
+
+
+async def examine(settings: Settings, health_url: str | None) -> list[Finding]:
+    """Everything that was looked at, in the order in which it is worth fixing."""
+    keys = Keyspace(settings.namespace, settings.shards)
+    transport = connect(settings)
+    try:
+        reached, findings = await _reach(transport, keys, settings)
+        if reached:
+            findings += await _server(transport, keys)
+            findings.append(await _rights(transport, keys))
+            findings += await _namespace(transport, keys)
+            findings.append(await _clock(transport, keys))
+        findings.append(await _workers(transport, keys, health_url, reached=reached))
+    finally:
+        await transport.aclose()
+    return findings
+
+
+async def _reach(transport: AsyncTransport, keys: Keyspace, settings: Settings) -> tuple[bool, list[Finding]]:
+    started = time.perf_counter()
+    url = hide_password(settings.url)
+    try:
+        await transport.call(questions.namespace_config(config=keys.config))
+    except AccessDenied as error:
+        return False, [
+            Finding(
+                "server", Level.problem, str(error), "give user and password in the URL, or allow this user ~sc:{* keys"
+            )
+        ]
+    except SessionCacheError as error:
+        return False, [
+            Finding(
+                "server",
+                Level.problem,
+                f"{url} cannot be reached: {error}",
+                "start it (`sessioncache up` starts one), or say where it is with --url or SESSIONCACHE_URL",
+            )
+        ]
+    spent_ms = (time.perf_counter() - started) * 1000
+    return True, [Finding("server", Level.ok, f"{url} answers (connected and asked in {spent_ms:.1f} ms)")]
+
+
+async def _server(transport: AsyncTransport, keys: Keyspace) -> list[Finding]:
+    answers = await transport.call_many(
+        [lua.info(config=keys.config, section=section) for section in SECTIONS], return_errors=True
+    )
+    server, memory, persistence, replication = (
+        {} if isinstance(answer, SessionCacheError) else answer for answer in answers
+    )
+    facts = ServerFacts.of(server, memory)
+    return [
+        judge_version(facts),
+        judge_eviction(facts),
+        judge_persistence(persistence),
+        judge_memory(facts),
+        judge_replicas(replication),
+    ]
+
+
+async def _rights(transport: AsyncTransport, keys: Keyspace) -> Finding:
+    """ACL DRYRUN of what a client needs; where that is not allowed, a script that reads is run instead."""
+    user = await _ask(transport, questions.acl_user(config=keys.config))
+    if isinstance(user, str):
+        shard = keys.shard(0)
+        wanted: dict[str, tuple[Arg, ...]] = {
+            **COMMANDS,
+            **{name: (name, shard.totals, *rest) for name, rest in KEY_COMMANDS.items()},
+            "evalsha": ("EVALSHA", "0" * 40, 1, shard.totals),
+        }
+        answers = await transport.call_many(
+            [questions.acl_dry_run(config=keys.config, user=user, command=line) for line in wanted.values()],
+            return_errors=True,
+        )
+        refused = [
+            name for name, answer in zip(wanted, answers, strict=True) if isinstance(answer, str) and answer != "OK"
+        ]
+        if refused:
+            return Finding(
+                "rights",
+                Level.problem,
+                f"user {user!r} may not run {', '.join(refused)} on the keys of this namespace",
+                f"ACL SETUSER {user} ~sc:{{{keys.namespace}* {' '.join(f'+{name}' for name in refused)}",
+            )
+        if all(isinstance(answer, str) for answer in answers):
+            return Finding("rights", Level.ok, f"user {user!r} may run all {len(wanted)} commands that were tried")
+    tried = await _ask(transport, stats_lua.read(shard=keys.shard(0), now_override_ms=None))
+    if isinstance(tried, SessionCacheError):
+        return Finding("rights", Level.problem, str(tried), "allow this user +evalsha +script|load and the keys ~sc:{*")
+    return Finding("rights", Level.ok, "scripts run on the keys of this namespace (ACL DRYRUN is not allowed here)")
+
+
+async def _ask(transport: AsyncTransport, call: Any) -> Any:  # noqa: ANN401 - any call, any answer
+    (answer,) = await transport.call_many([call], return_errors=True)
+    return answer
+
+
+async def _namespace(transport: AsyncTransport, keys: Keyspace) -> list[Finding]:
+    stored = await transport.call(questions.namespace_config(config=keys.config))
+    if "shards" not in stored:
+        text = f"namespace {keys.namespace!r} is new: the first use makes it with {keys.shards} shards"
+        return [Finding("shards", Level.ok, text)]
+    findings: list[Finding] = []
+    if stored["shards"] == str(keys.shards):
+        findings.append(Finding("shards", Level.ok, f"{keys.shards}, as the namespace was made with"))
+    else:
+        findings.append(
+            Finding(
+                "shards",
+                Level.problem,
+                f"the namespace was made with {stored['shards']} shards, the settings say {keys.shards}",
+                f"give --shards {stored['shards']} or set SESSIONCACHE_SHARDS={stored['shards']}",
+            )
+        )
+    schema = int(stored.get("schema", SCHEMA))
+    if schema > SCHEMA:
+        text = f"the namespace has schema {schema}, this release knows {SCHEMA}"
+        findings.append(Finding("schema", Level.problem, text, "upgrade sessioncache here"))
+    else:
+        findings.append(Finding("schema", Level.ok, f"{schema}"))
+    return findings
+
+
+async def _clock(transport: AsyncTransport, keys: Keyspace) -> Finding:
+    before = time.time()
+    answer = await _ask(transport, questions.now(config=keys.config))
+    after = time.time()
+    if isinstance(answer, SessionCacheError):
+        return Finding("clock", Level.warning, "not told: this user may not run TIME", "allow +time to this user")
+    # The server looked at its clock somewhere between our two looks; what lies outside of them is a real difference.
+    difference = answer - after if answer > after else min(answer - before, 0.0)
+    return judge_clock(difference)
+
+
+async def _workers(transport: AsyncTransport, keys: Keyspace, health_url: str | None, *, reached: bool) -> Finding:
+    if health_url is not None:
+        return _health(health_url)
+    if not reached:
+        return Finding("workers", Level.warning, "not looked at: the server cannot be reached")
+    answers = await transport.call_many(
+        [stats_lua.read(shard=shard, now_override_ms=None) for shard in keys], return_errors=True
+    )
+    shards = [answer for answer in answers if isinstance(answer, ShardStats)]
+    lag_ms = max((s.now_ms - s.oldest_due_ms for s in shards if 0 < s.oldest_due_ms <= s.now_ms), default=0)
+    overdue = sum(shard.overdue for shard in shards)
+    taken, holders = await _leases(transport, keys)
+    seen = f"leases on shards were taken {taken} times" if taken else "no worker has left a trace"
+    if holders:
+        seen += f", now or last by {', '.join(sorted(holders)[:3])}"
+    if lag_ms > LAG_WARNING_MS:
+        return Finding(
+            "workers",
+            Level.problem,
+            f"{overdue} sessions wait to be swept, the oldest for {lag_ms // 1000} s; {seen}",
+            "start workers: `sessioncache up`, or `python -m sessioncache_workers`",
+        )
+    if not taken:
+        return Finding(
+            "workers",
+            Level.warning,
+            f"{seen}; nothing is overdue yet",
+            "start workers (`sessioncache up`), or give --health-url of one that runs",
+        )
+    return Finding("workers", Level.ok, f"{seen}; {overdue} sessions wait to be swept")
+
+
+async def _leases(transport: AsyncTransport, keys: Keyspace) -> tuple[int, set[str]]:
+    """How often the lease of the sweep was taken, and by whom last."""
+    answers = await transport.call_many(
+        [questions.lease_seen(lease=shard.lease("expire")) for shard in keys], return_errors=True
+    )
+    seen = [answer for answer in answers if isinstance(answer, tuple)]
+    return sum(token for _, token in seen), {holder for holder, _ in seen if holder}
+
+
+def _health(url: str) -> Finding:
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise ConfigurationError(f"--health-url {url!r} is no http:// or https:// address")
+    target = f"{url.rstrip('/').removesuffix('/readyz')}/readyz"
+    try:
+        with urlopen(target, timeout=3) as answer:  # noqa: S310 - the scheme was checked above
+            return Finding("workers", Level.ok, f"{target} says {answer.status}")
+    except (URLError, OSError, ValueError) as error:
+        return Finding("workers", Level.problem, f"{target}: {error}", "start the worker, or correct --health-url")
