@@ -127,7 +127,7 @@ async def test_changes_that_the_server_lost_are_a_gap(cache: AsyncSessionCache, 
         keys = cache.keys.session("s").shard
         with client_for(engine, keys.feed) as client:
             client.delete(keys.feed)
-            client.hset(keys.totals, "feed_seq", 1)
+            client.hset(keys.totals, "feed_seq", "1")
         with pytest.raises(FeedGap, match="lost changes"):
             await changes.read(wait_ms=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from sessioncache import AsyncSessionCache, Base, RetentionPolicy, Session, VersionConflict
+from sessioncache import AsyncSessionCache, Base, Change, RetentionPolicy, Session, VersionConflict
 from sessioncache.upkeep import Trimmed
 
 WRITERS = 16
@@ -99,7 +99,7 @@ async def test_everybody_at_once(cache: AsyncSessionCache, other_cache: AsyncSes
         await asyncio.gather(*background)
         session = await cache.sessions.get("s")
         assert session is not None
-        told = []
+        told: list[Change] = []
         while not told or told[-1].revision < session.revision:
             told += await changes.read()
 

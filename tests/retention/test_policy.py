@@ -77,7 +77,7 @@ async def test_zero_means_never(cache: AsyncSessionCache, engine: Engine) -> Non
     await cache.transcripts.append("s", {"n": 1})
     keys = cache.keys.session("s")
     with client_for(engine, keys.record) as client:
-        expiries = [client.pttl(key) for key in (keys.record, keys.transcript, keys.operations)]
+        expiries = [client.execute_command("PTTL", key) for key in (keys.record, keys.transcript, keys.operations)]
         due = client.zcard(keys.shard.deadlines)
 
     assert await _deadline_ms(cache) is None
@@ -93,7 +93,7 @@ async def test_all_keys_of_a_session_expire_together_after_the_deadline(
     await cache.transcripts.append("s", {"n": 1})
     keys = cache.keys.session("s")
     with client_for(engine, keys.record) as client:
-        record, *others = [client.pttl(key) for key in (keys.record, keys.transcript, keys.operations)]
+        record, *others = [client.execute_command("PTTL", key) for key in (keys.record, keys.transcript, keys.operations)]
 
     assert all(abs(other - record) < 1_000 for other in others)
     assert DAY * 1.04 < record < DAY * 1.16
