@@ -42,7 +42,10 @@ def endpoint(url: str, **options: object) -> Endpoint:
         ("valkeys+sentinel://a/main", Endpoint("sentinel", (("a", 26379),), service="main", tls=True)),
         ("redis+cluster://a:1,b:2", Endpoint("cluster", (("a", 1), ("b", 2)))),
         ("valkey+cluster://a/0", Endpoint("cluster", (("a", 6379),))),
-        ("rediss+cluster://u:p@a,b", Endpoint("cluster", (("a", 6379), ("b", 6379)), True, "u", "p")),
+        (
+            "rediss+cluster://u:p@a,b",
+            Endpoint("cluster", (("a", 6379), ("b", 6379)), tls=True, username="u", password="p"),
+        ),
     ],
 )
 def test_a_url_names_an_endpoint(url: str, expected: Endpoint) -> None:

@@ -1,0 +1,93 @@
+"""What scripts touch is what they declare, seen from the server's side."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sessioncache import AsyncSessionCache
+from sessioncache.wire.keys import kind_of
+from sessioncache.wire.script import Script, load_script
+from tests.engines import Engine
+from tests.tidy import scripts
+from tests.wire import tour
+
+WITHOUT_KEY = {"TIME"}
+KEYS_AT: dict[str, slice] = {"UNLINK": slice(1, None), "EXISTS": slice(1, None), "RENAME": slice(1, 3)}
+"""Where the keys of a command are among its words; all others have one, in the first place."""
+
+
+@contextmanager
+def monitored(port: int) -> Iterator[list[list[str]]]:
+    """The commands that the server on a port runs meanwhile, as lists of words; those of scripts begin with `lua`."""
+    lines: list[list[str]] = []
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as watcher:
+        stream = watcher.makefile("rb")
+        watcher.sendall(b"MONITOR\r\n")
+        assert stream.readline() == b"+OK\r\n"
+        yield lines
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as last:
+            last.sendall(b"ECHO the-tour-is-over\r\n")
+            assert last.recv(100)
+        for line in stream:
+            if b"the-tour-is-over" in line:
+                break
+            lines.append(_words(line))
+
+
+def _words(line: bytes) -> list[str]:
+    """`lua` or the client, then the command and its arguments."""
+    head, _, rest = line.partition(b"] ")
+    words = [word.decode("utf-8", "replace") for word in re.findall(rb'"((?:\\.|[^"\\])*)"', rest)]
+    return ["lua" if head.endswith(b" lua") else "client", *words]
+
+
+def runs(lines: list[list[str]]) -> Iterator[tuple[Script, list[str], list[list[str]]]]:
+    """Every run of a script: which, the keys that its caller declared, and the commands inside."""
+    known = {load_script(name).sha: load_script(name) for name in scripts.names()}
+    current: tuple[Script, list[str], list[list[str]]] | None = None
+    for origin, *words in lines:
+        if origin == "lua" and current is not None:
+            current[2].append(words)
+            continue
+        if current is not None:
+            yield current
+            current = None
+        if words[0].upper() == "EVALSHA":
+            current = (known[words[1]], words[3 : 3 + int(words[2])], [])
+    if current is not None:
+        yield current
+
+
+@pytest.mark.engines("valkey", "redis")
+async def test_scripts_touch_no_key_but_those_they_declare(cache: AsyncSessionCache, engine: Engine) -> None:
+    """In a walk through the whole API, every key that a script touches was among the keys of its call.
+
+    Records that a list names are the exception: their ids come out of an index, and they lie in the same slot.
+    """
+    assert engine.server is not None
+    with monitored(engine.server.port) as lines:
+        await tour.walk(cache)
+    seen: set[str] = set()
+    for script, declared, commands in runs(lines):
+        seen.add(script.name)
+        for command, *words in commands:
+            if command.upper() in WITHOUT_KEY:
+                continue
+            touched = [command, *words][KEYS_AT.get(command.upper(), slice(1, 2))]
+            strangers = set(touched) - set(declared)
+            if script.name in ("sessions.list", "sessions.by_user"):
+                strangers = {key for key in strangers if (kind := kind_of(key)) is None or kind.name != "record"}
+            assert strangers == set(), f"{script.name}: {command} {touched}"
+    # The namespace was opened before the walk.
+    assert set(scripts.names()) - seen == {"namespaces.open"}
+
+
+@pytest.mark.engines("acl", "cluster", "fakeredis", "tls")
+async def test_the_whole_api_runs_everywhere(cache: AsyncSessionCache) -> None:
+    """A user with no more rights than documented, a cluster, an encrypted server and fakeredis carry every call."""
+    await tour.walk(cache)

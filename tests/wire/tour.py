@@ -1,0 +1,109 @@
+"""A walk through the whole API that runs every script at least once, some of them on every way through."""
+
+from __future__ import annotations
+
+from sessioncache import AsyncSessionCache, RetentionPolicy, Session
+from sessioncache.leases.models import Lease
+
+OPERATION = "tour-1"
+
+
+async def walk(cache: AsyncSessionCache) -> None:
+    """Call everything."""
+    await _sessions(cache)
+    await _transcripts(cache)
+    await _retention(cache)
+    await _feed(cache)
+    for keys in cache.keys:
+        await _upkeep(cache, keys.index)
+
+
+async def _sessions(cache: AsyncSessionCache) -> None:
+    saved = Session(id="saved", title="one", metadata={"a": 1}, host={"h": 1}, user="bob")
+    await cache.sessions.save(saved, messages=[{"role": "user"}])
+    saved.metadata = {"b": 2}
+    saved.metadata_version = 7
+    await cache.sessions.save(saved, operation_id=OPERATION)
+    await cache.sessions.save(saved, operation_id=OPERATION)
+    await cache.sessions.update("saved", title="two", user="eve", pinned=True)
+    await cache.sessions.update("saved", title=None)
+    await cache.sessions.get("saved")
+    await cache.sessions.exists("saved")
+    page = await cache.sessions.list(limit=1)
+    await cache.sessions.list(limit=1, cursor=page.cursor)
+    await cache.sessions.list(order="oldest")
+    await cache.sessions.list(user="eve")
+    await cache.sessions.count()
+    await cache.transcripts.append("deleted", {"role": "user"})
+    await cache.sessions.delete("deleted")
+    await cache.sessions.delete("deleted")
+    await cache.stats.get()
+
+
+async def _transcripts(cache: AsyncSessionCache) -> None:
+    for number in range(3):
+        await cache.transcripts.append("chat", [{"role": "user", "n": number}, {"role": "tool"}])
+    await cache.transcripts.append("chat", {"role": "user"}, operation_id=OPERATION)
+    await cache.transcripts.append("chat", {"role": "user"}, operation_id=OPERATION)
+    await cache.transcripts.list("chat", last=2)
+    await cache.transcripts.list("chat", start=2, stop=3)
+    await cache.transcripts.count("chat")
+    await cache.transcripts.save("chat", [{"summary": 1}], through=4)
+    await cache.transcripts.pop("chat")
+    await cache.transcripts.save("chat", [{"n": number} for number in range(501)])
+    await cache.transcripts.append("popped", {"role": "user"})
+    await cache.transcripts.pop("popped")
+    await cache.transcripts.append("emptied", {"role": "user"})
+    await cache.transcripts.delete("emptied")
+
+
+async def _retention(cache: AsyncSessionCache) -> None:
+    policy = RetentionPolicy(slide_on_read=True, keep_messages=10)
+    await cache.retention.save(policy)
+    await cache.retention.get()
+    await cache.retention.update("chat", ttl_ms=10_000_000, keep_messages=5)
+    await cache.retention.update("chat", keep_messages=None)
+    await cache.retention.get_own("chat")
+    await cache.sessions.get("chat")
+    await cache.transcripts.list("chat", last=1)
+
+
+async def _feed(cache: AsyncSessionCache) -> None:
+    async with cache.feed.subscribe("chat") as changes:
+        await cache.transcripts.append("chat", {"role": "user"})
+        await changes.read()
+        await changes.read(wait_ms=1)
+
+
+async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
+    lease = await cache.leases.acquire(shard, "tour", holder="somebody", ttl_ms=60_000)
+    assert isinstance(lease, Lease)
+    lease = await cache.leases.renew(lease, ttl_ms=60_000)
+    here = [name for name in ("saved", "chat", "popped", "emptied") if cache.keys.shard_of(name) == shard]
+    await cache.upkeep.due(shard, limit=10)
+    await cache.upkeep.trim(shard, here, RetentionPolicy(keep_messages=1), lease=lease)
+    await cache.upkeep.reindex(shard, dict.fromkeys([*here, "nobody"]), lease=lease)
+    found = await cache.upkeep.by_user(shard, after="", limit=10)
+    assert {session_id for _, _, session_id in found} == set(here)
+    await cache.upkeep.counters(here)
+    await cache.upkeep.expire(shard, [*here, "nobody"], lease=lease)
+    newest, _ = await cache.upkeep.changes(shard, after=0, limit=1)
+    await cache.upkeep.settle(shard, feed_seq=newest, sessions=0, messages=0, size=0, lease=lease)
+    await cache.leases.release(lease)
+    await _after_the_deadline(cache, here)
+
+
+async def _after_the_deadline(cache: AsyncSessionCache, session_ids: list[str]) -> None:
+    """What is past its deadline is removed by whoever comes first: a writer, a delete, or the worker."""
+    past = [session_id for session_id in session_ids if session_id != "saved"]
+    for session_id in past:
+        await cache.retention.update(session_id, ttl_ms=60_000)
+    session = await cache.sessions.get(past[0]) if past else None
+    if session is None or session.deadline_at is None:
+        return
+    cache.keys.now_override_ms = int(session.deadline_at.timestamp() * 1000) + 60_000
+    try:
+        await cache.transcripts.append(past[0], {"role": "user"})
+        await cache.upkeep.expire(cache.keys.shard_of(past[0]), past[1:])
+    finally:
+        cache.keys.now_override_ms = None
