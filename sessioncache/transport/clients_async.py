@@ -69,9 +69,8 @@ def sentinel_client(settings: Settings, endpoint: Endpoint) -> Redis:
     }
     sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=limits)
     options = connection_options(settings, endpoint)
-    primary: Redis = sentinel.master_for(
-        endpoint.service, db=endpoint.db, ssl=endpoint.tls, max_connections=settings.connections_max, **options
-    )
+    # Its pool raises where it is empty, instead of waiting; the node limits itself to `connections_max` calls at once.
+    primary: Redis = sentinel.master_for(endpoint.service, db=endpoint.db, ssl=endpoint.tls, **options)
     return primary
 
 

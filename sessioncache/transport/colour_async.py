@@ -7,11 +7,11 @@ from here, so that generating the twin stays a matter of words.
 from __future__ import annotations
 
 import asyncio
-from asyncio import Lock
+from asyncio import Lock, Semaphore
 from collections.abc import Awaitable
 from typing import TypeVar
 
-__all__ = ["Lock", "gather", "sleep_ms"]
+__all__ = ["Lock", "Semaphore", "gather", "sleep_ms"]
 
 T = TypeVar("T")
 

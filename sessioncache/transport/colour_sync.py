@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import TypeVar
 
-__all__ = ["Lock", "gather", "sleep_ms"]
+__all__ = ["Lock", "Semaphore", "gather", "sleep_ms"]
 
 T = TypeVar("T")
 

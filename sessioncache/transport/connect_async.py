@@ -47,8 +47,11 @@ def connect(settings: Settings) -> AsyncTransport:
             return AsyncNode(client, cluster_client(settings, endpoint, host, port), wait_for=wait_for)
 
         return AsyncClusterTransport(node, endpoint.hosts)
-    make = sentinel_client if endpoint.kind == "sentinel" else server_client
-    return AsyncRedisTransport(AsyncNode(make(settings, endpoint), make(settings, endpoint), wait_for=wait_for))
+    if endpoint.kind == "sentinel":
+        client, listener = sentinel_client(settings, endpoint), sentinel_client(settings, endpoint)
+        return AsyncRedisTransport(AsyncNode(client, listener, wait_for=wait_for, at_once=settings.connections_max))
+    client, listener = server_client(settings, endpoint), server_client(settings, endpoint)
+    return AsyncRedisTransport(AsyncNode(client, listener, wait_for=wait_for))
 
 
 def wrap_client(client: Redis, settings: Settings) -> AsyncTransport:

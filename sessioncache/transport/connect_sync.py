@@ -48,8 +48,11 @@ def connect(settings: Settings) -> Transport:
             return Node(client, cluster_client(settings, endpoint, host, port), wait_for=wait_for)
 
         return ClusterTransport(node, endpoint.hosts)
-    make = sentinel_client if endpoint.kind == "sentinel" else server_client
-    return RedisTransport(Node(make(settings, endpoint), make(settings, endpoint), wait_for=wait_for))
+    if endpoint.kind == "sentinel":
+        client, listener = sentinel_client(settings, endpoint), sentinel_client(settings, endpoint)
+        return RedisTransport(Node(client, listener, wait_for=wait_for, at_once=settings.connections_max))
+    client, listener = server_client(settings, endpoint), server_client(settings, endpoint)
+    return RedisTransport(Node(client, listener, wait_for=wait_for))
 
 
 def wrap_client(client: Redis, settings: Settings) -> Transport:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
+from sessioncache.transport.colour_async import Semaphore
 from sessioncache.transport.driver_errors import TooFewReplicas
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
@@ -27,7 +28,13 @@ class AsyncNode:
     """One server, and which scripts it is known to have."""
 
     def __init__(
-        self, client: Redis, listener: Redis, *, wait_for: tuple[int, int] | None = None, owned: bool = True
+        self,
+        client: Redis,
+        listener: Redis,
+        *,
+        wait_for: tuple[int, int] | None = None,
+        owned: bool = True,
+        at_once: int | None = None,
     ) -> None:
         """Wrap two clients of one server.
 
@@ -36,12 +43,14 @@ class AsyncNode:
             listener: for blocking reads, with connections of its own.
             wait_for: replicas and milliseconds: WAIT goes out behind every write.
             owned: whether closing this node closes the clients.
+            at_once: most calls under way, for a client whose pool does not limit them by waiting.
         """
         self._client = client
         self._listener = listener
         self._wait_for = wait_for
         self._owned = owned
         self._loaded: set[str] = set()
+        self._places = None if at_once is None else Semaphore(at_once)
 
     async def run(self, calls: Sequence[Call[Any]], *, asking: bool = False) -> list[Outcome]:
         """The outcomes of the calls, in order. Nothing is raised but a cancellation.
@@ -50,6 +59,12 @@ class AsyncNode:
             calls: sent in one write.
             asking: precede each by ASKING, for a slot that is being imported.
         """
+        if self._places is None:
+            return await self._run(calls, asking=asking)
+        async with self._places:
+            return await self._run(calls, asking=asking)
+
+    async def _run(self, calls: Sequence[Call[Any]], *, asking: bool) -> list[Outcome]:
         outcomes = await self._send(calls, asking=asking)
         missing = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, NoScriptError)]
         if missing:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from redis import Redis
 from redis.exceptions import NoScriptError, RedisError
 
+from sessioncache.transport.colour_sync import Semaphore
 from sessioncache.transport.driver_errors import TooFewReplicas
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
@@ -28,7 +29,13 @@ class Node:
     """One server, and which scripts it is known to have."""
 
     def __init__(
-        self, client: Redis, listener: Redis, *, wait_for: tuple[int, int] | None = None, owned: bool = True
+        self,
+        client: Redis,
+        listener: Redis,
+        *,
+        wait_for: tuple[int, int] | None = None,
+        owned: bool = True,
+        at_once: int | None = None,
     ) -> None:
         """Wrap two clients of one server.
 
@@ -37,12 +44,14 @@ class Node:
             listener: for blocking reads, with connections of its own.
             wait_for: replicas and milliseconds: WAIT goes out behind every write.
             owned: whether closing this node closes the clients.
+            at_once: most calls under way, for a client whose pool does not limit them by waiting.
         """
         self._client = client
         self._listener = listener
         self._wait_for = wait_for
         self._owned = owned
         self._loaded: set[str] = set()
+        self._places = None if at_once is None else Semaphore(at_once)
 
     def run(self, calls: Sequence[Call[Any]], *, asking: bool = False) -> list[Outcome]:
         """The outcomes of the calls, in order. Nothing is raised but a cancellation.
@@ -51,6 +60,12 @@ class Node:
             calls: sent in one write.
             asking: precede each by ASKING, for a slot that is being imported.
         """
+        if self._places is None:
+            return self._run(calls, asking=asking)
+        with self._places:
+            return self._run(calls, asking=asking)
+
+    def _run(self, calls: Sequence[Call[Any]], *, asking: bool) -> list[Outcome]:
         outcomes = self._send(calls, asking=asking)
         missing = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, NoScriptError)]
         if missing:
