@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ __all__ = ["Worker", "start_workers", "wait_until_ready"]
 
 WATCHER: Final = """trap '' HUP INT QUIT TERM; read -r word; [ "$word" = done ] || kill -TERM "$1" """
 READY_LIMIT_S: Final = 30.0
-STOP_LIMIT_S: Final = 10.0
+STOP_LIMIT_S: Final = 30.0
 POLL_S: Final = 0.05
 LOG_LINES: Final = 12
 
@@ -32,7 +33,7 @@ LOG_LINES: Final = 12
 class Worker:
     """One worker process with its health port and log."""
 
-    def __init__(self, name: str, settings: Settings, *, port: int, log: Path) -> None:
+    def __init__(self, name: str, settings: Settings, *, port: int, log: Path, options: Mapping[str, str]) -> None:
         self.name = name
         self.port = port
         self.log = log
@@ -42,7 +43,9 @@ class Worker:
             "SESSIONCACHE_SHARDS": str(settings.shards),
             "SESSIONCACHE_WORKER_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
+            **options,
         }
+        environment.pop("SESSIONCACHE_NAMESPACES", None)
         with log.open("wb") as output:
             # A process group of its own: Ctrl-C reaches the command alone, which then decides the order of the end.
             self._process = subprocess.Popen(
@@ -107,8 +110,10 @@ class Worker:
         return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (its log is empty)"
 
 
-def start_workers(settings: Settings, *, ports: list[int], folder: Path) -> list[Worker]:
-    """Start a worker a port.
+def start_workers(
+    settings: Settings, *, ports: list[int], folder: Path, options: Mapping[str, str] | None = None
+) -> list[Worker]:
+    """Start a worker a port, with further environment variables.
 
     Raises:
         ConfigurationError: the workers' distribution is not installed.
@@ -122,7 +127,8 @@ def start_workers(settings: Settings, *, ports: list[int], folder: Path) -> list
     workers: list[Worker] = []
     try:
         for number, port in enumerate(ports, 1):
-            workers.append(Worker(f"worker {number}", settings, port=port, log=folder / f"worker-{number}.log"))
+            log = folder / f"worker-{number}.log"
+            workers.append(Worker(f"worker {number}", settings, port=port, log=log, options=options or {}))
     except BaseException:
         for worker in workers:
             worker.stop()

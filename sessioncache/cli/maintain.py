@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import socket
 from enum import StrEnum
-from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Final, Protocol
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from sessioncache.cli.output import duration_text, plain
 from sessioncache.cli.root import NegativeAnswer, State, run, state_of
 from sessioncache.client._async import AsyncSessionCache
+from sessioncache.leases.models import Lease
+from sessioncache.maintenance import LEASE_TTL_MS, Report, expire, prune, reconcile
 from sessioncache.types import check_limit
 
 __all__ = ["group"]
 
-LEASE_MS = 60_000
+LIMIT: Final = 1_000_000
 
 group = typer.Typer(no_args_is_help=True, help="Run the workers' jobs by hand.")
 
@@ -35,25 +37,46 @@ def jobs() -> None:
     """Run the workers' jobs by hand."""
 
 
+class Run(Protocol):
+    """A job."""
+
+    async def __call__(self, cache: AsyncSessionCache, shard: int, *, limit: int, lease: Lease | None = None) -> Report:
+        """Do it on one shard."""
+
+
+RUNS: Final[dict[Job, Run]] = {Job.expire: expire.run, Job.prune: prune.run, Job.reconcile: reconcile.run}
+
+
 @group.command("run")
 def run_(
     context: typer.Context,
-    job: Annotated[Job, typer.Argument(help="What to do.")],
-    limit: Annotated[int, typer.Option(help="Most sessions to look at in one step.")] = 500,
+    job: Annotated[Job, typer.Argument(help="expire sweeps, prune trims transcripts, reconcile repairs lists.")],
+    limit: Annotated[int, typer.Option(help="Most sessions to look at in each shard.")] = LIMIT,
 ) -> None:
-    """Run a job on every shard until nothing is left to do; shards that a worker holds are left to it."""
+    """Run a job on every shard; shards that a worker holds are left to it, which is exit code 1."""
     state = state_of(context)
-    check_limit(limit, what="--limit", at_least=1, at_most=500)
-    busy = run(_all_shards(state, job, limit))
+    output = state.output
+    check_limit(limit, what="--limit", at_least=1)
+    report, busy = run(_all_shards(state, job, limit))
+    if output.as_json:
+        output.emit({**plain(report), "busy_shards": busy})
+    else:
+        found = {"sessions looked at": report.examined, "changed": report.changed, **report.details}
+        told = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in found.items())
+        output.say(f"{job.value}: {told} in {duration_text(round(report.duration_s * 1000))}")
+        for text in report.notes:
+            output.warn(text)
+    if not report.done:
+        raise NegativeAnswer("there is more to do: the limit was reached, or a shard never held still; run it again")
     if busy:
-        raise NegativeAnswer(f"{len(busy)} shards were left to the workers that hold their lease; run again later")
+        raise NegativeAnswer(f"{len(busy)} shards were left to the workers that hold their lease; run it again later")
 
 
-async def _all_shards(state: State, job: Job, limit: int) -> list[int]:
-    """Run the job everywhere and print what it did; the shards that somebody else was working on."""
+async def _all_shards(state: State, job: Job, limit: int) -> tuple[Report, list[int]]:
+    """Run the job everywhere: what it did, and the shards that somebody else was working on."""
     output = state.output
     busy: list[int] = []
-    sums: dict[str, int] = {"examined": 0, "changed": 0}
+    total = Report(job.value, None)
     async with state.cache() as cache:
         with Progress(
             TextColumn("{task.description}"),
@@ -63,38 +86,22 @@ async def _all_shards(state: State, job: Job, limit: int) -> list[int]:
             disable=not output.live,
             transient=True,
         ) as progress:
-            task = progress.add_task(f"{job.value}, shard", total=cache.keys.shards)
-            for shard in range(cache.keys.shards):
-                reports = await _one_shard(cache, job, shard, limit)
-                if reports is None:
+            for shard in progress.track(range(cache.keys.shards), description=f"{job.value}, shard"):
+                report = await _one_shard(cache, job, shard, limit)
+                if report is None:
                     busy.append(shard)
-                for report in reports or ():
-                    sums["examined"] += report.examined
-                    sums["changed"] += report.changed
-                    for name, value in report.details.items():
-                        sums[name] = sums.get(name, 0) + value
-                progress.advance(task)
-    if output.as_json:
-        output.emit({"job": job.value, **sums, "busy_shards": len(busy)})
-    else:
-        output.say(f"{job.value}: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in sums.items()))
-    return busy
+                else:
+                    total.merge(report)
+    return total, busy
 
 
-async def _one_shard(cache: AsyncSessionCache, job: Job, shard: int, limit: int) -> list[Any] | None:
-    """The reports of one shard's steps; None where somebody else has the lease."""
-    module = import_module(f"sessioncache.maintenance.{job.value}")
+async def _one_shard(cache: AsyncSessionCache, job: Job, shard: int, limit: int) -> Report | None:
+    """What the job did to a shard; None where somebody else has the lease."""
     holder = f"cli-{socket.gethostname()}-{os.getpid()}"
-    lease = await cache.leases.acquire(shard, job.value, holder=holder, ttl_ms=LEASE_MS)
+    lease = await cache.leases.acquire(shard, job.value, holder=holder, ttl_ms=LEASE_TTL_MS)
     if lease is None:
         return None
-    reports: list[Any] = []
     try:
-        while not reports or not reports[-1].done:
-            lease = await cache.leases.renew(lease, ttl_ms=LEASE_MS)
-            reports.append(await module.run(cache, shard, limit=limit, lease=lease))
-            if reports[-1].changed == 0:
-                break
+        return await RUNS[job](cache, shard, limit=limit, lease=lease)
     finally:
         await cache.leases.release(lease)
-    return reports

@@ -122,6 +122,7 @@ class Output:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
         """A table for people; a column whose name begins with `#` holds numbers."""
         table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+        table.show_header = any(columns)
         for column in columns:
             numbers = column.startswith("#")
             table.add_column(column.removeprefix("#"), justify="right" if numbers else "left", overflow="fold")

@@ -63,7 +63,8 @@ class Stages:
     def swept(self, swept: int, total: int) -> None:
         """So many of the short-lived sessions are swept."""
         self._progress.update(self._swept, completed=swept, total=total, visible=True)
-        self._say_once(f"{swept} of {total} expired sessions swept by the worker")
+        if swept in {0, total}:
+            self._say_once(f"{swept} of {total} expired sessions swept by the worker")
 
     def _say_once(self, text: str) -> None:
         if not self._output.live and text not in self._said:
