@@ -16,7 +16,7 @@ from redis.retry import Retry
 from sessioncache.settings import Settings
 from sessioncache.transport.endpoint import Endpoint
 
-__all__ = ["cluster_client", "sentinel_client", "server_client"]
+__all__ = ["cluster_client", "sentinel_clients", "server_client"]
 
 
 def connection_options(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
@@ -60,8 +60,11 @@ def cluster_client(settings: Settings, endpoint: Endpoint, host: str, port: int)
     return Redis(connection_pool=_pool(settings, **options))
 
 
-def sentinel_client(settings: Settings, endpoint: Endpoint) -> Redis:
-    """A client of whichever server the Sentinels say is the primary, looked up at every new connection."""
+def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Redis, list[Redis]]:
+    """Two clients of whichever server the Sentinels say is the primary, and the Sentinels' own.
+
+    The primary is looked up at every new connection.
+    """
     limits = {
         "socket_timeout": settings.connect_timeout_ms / 1000,
         "socket_connect_timeout": settings.connect_timeout_ms / 1000,
@@ -71,8 +74,10 @@ def sentinel_client(settings: Settings, endpoint: Endpoint) -> Redis:
     sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=limits)
     options = connection_options(settings, endpoint)
     # Its pool raises where it is empty, instead of waiting; the node limits itself to `connections_max` calls at once.
-    primary: Redis = sentinel.master_for(endpoint.service, db=endpoint.db, ssl=endpoint.tls, **options)
-    return primary
+    client, listener = (
+        sentinel.master_for(endpoint.service, db=endpoint.db, ssl=endpoint.tls, **options) for _ in range(2)
+    )
+    return client, listener, sentinel.sentinels
 
 
 def _address(endpoint: Endpoint, host: str, port: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import AsyncPrepare, AsyncTransport
-from sessioncache.transport.clients_async import cluster_client, sentinel_client, server_client
+from sessioncache.transport.clients_async import cluster_client, sentinel_clients, server_client
 from sessioncache.transport.cluster_async import AsyncClusterTransport
 from sessioncache.transport.endpoint import parse_url
 from sessioncache.transport.instrument_async import AsyncInstrumentTransport
@@ -48,8 +48,9 @@ def connect(settings: Settings) -> AsyncTransport:
 
         return AsyncClusterTransport(node, endpoint.hosts)
     if endpoint.kind == "sentinel":
-        client, listener = sentinel_client(settings, endpoint), sentinel_client(settings, endpoint)
-        return AsyncRedisTransport(AsyncNode(client, listener, wait_for=wait_for, at_once=settings.connections_max))
+        client, listener, sentinels = sentinel_clients(settings, endpoint)
+        at_once = settings.connections_max
+        return AsyncRedisTransport(AsyncNode(client, listener, besides=sentinels, wait_for=wait_for, at_once=at_once))
     client, listener = server_client(settings, endpoint), server_client(settings, endpoint)
     return AsyncRedisTransport(AsyncNode(client, listener, wait_for=wait_for))
 

@@ -19,7 +19,7 @@ from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import Prepare, Transport
-from sessioncache.transport.clients_sync import cluster_client, sentinel_client, server_client
+from sessioncache.transport.clients_sync import cluster_client, sentinel_clients, server_client
 from sessioncache.transport.cluster_sync import ClusterTransport
 from sessioncache.transport.endpoint import parse_url
 from sessioncache.transport.instrument_sync import InstrumentTransport
@@ -49,8 +49,9 @@ def connect(settings: Settings) -> Transport:
 
         return ClusterTransport(node, endpoint.hosts)
     if endpoint.kind == "sentinel":
-        client, listener = sentinel_client(settings, endpoint), sentinel_client(settings, endpoint)
-        return RedisTransport(Node(client, listener, wait_for=wait_for, at_once=settings.connections_max))
+        client, listener, sentinels = sentinel_clients(settings, endpoint)
+        at_once = settings.connections_max
+        return RedisTransport(Node(client, listener, besides=sentinels, wait_for=wait_for, at_once=at_once))
     client, listener = server_client(settings, endpoint), server_client(settings, endpoint)
     return RedisTransport(Node(client, listener, wait_for=wait_for))
 

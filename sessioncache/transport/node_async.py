@@ -32,6 +32,7 @@ class AsyncNode:
         client: Redis,
         listener: Redis,
         *,
+        besides: Sequence[Redis] = (),
         wait_for: tuple[int, int] | None = None,
         owned: bool = True,
         at_once: int | None = None,
@@ -41,6 +42,7 @@ class AsyncNode:
         Args:
             client: for calls.
             listener: for blocking reads, with connections of its own.
+            besides: further clients to close with these.
             wait_for: replicas and milliseconds: WAIT goes out behind every write.
             owned: whether closing this node closes the clients.
             at_once: most calls under way, for a client whose pool does not limit them by waiting.
@@ -49,6 +51,7 @@ class AsyncNode:
         self._listener = listener
         self._wait_for = wait_for
         self._owned = owned
+        self._besides = tuple(besides)
         self._loaded: set[str] = set()
         self._places = None if at_once is None else Semaphore(at_once)
 
@@ -121,9 +124,9 @@ class AsyncNode:
         )
 
     async def aclose(self) -> None:
-        """Close both clients' connections, if they are this node's own."""
+        """Close the clients' connections, if they are this node's own."""
         if self._owned:
-            for client in (self._client, self._listener):
+            for client in (self._client, self._listener, *self._besides):
                 await client.aclose()
                 # Closing a client leaves a pool that it was given open.
                 await client.connection_pool.disconnect()

@@ -33,6 +33,7 @@ class Node:
         client: Redis,
         listener: Redis,
         *,
+        besides: Sequence[Redis] = (),
         wait_for: tuple[int, int] | None = None,
         owned: bool = True,
         at_once: int | None = None,
@@ -42,6 +43,7 @@ class Node:
         Args:
             client: for calls.
             listener: for blocking reads, with connections of its own.
+            besides: further clients to close with these.
             wait_for: replicas and milliseconds: WAIT goes out behind every write.
             owned: whether closing this node closes the clients.
             at_once: most calls under way, for a client whose pool does not limit them by waiting.
@@ -50,6 +52,7 @@ class Node:
         self._listener = listener
         self._wait_for = wait_for
         self._owned = owned
+        self._besides = tuple(besides)
         self._loaded: set[str] = set()
         self._places = None if at_once is None else Semaphore(at_once)
 
@@ -122,9 +125,9 @@ class Node:
         )
 
     def close(self) -> None:
-        """Close both clients' connections, if they are this node's own."""
+        """Close the clients' connections, if they are this node's own."""
         if self._owned:
-            for client in (self._client, self._listener):
+            for client in (self._client, self._listener, *self._besides):
                 client.close()
                 # Closing a client leaves a pool that it was given open.
                 client.connection_pool.disconnect()
