@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     password: SecretStr | None = None
     """Password, where the URL does not carry it."""
 
+    sentinel_username: str | None = None
+    """ACL user at the Sentinels, where they have one of their own."""
+
+    sentinel_password: SecretStr | None = None
+    """Password at the Sentinels; they do not take the server's."""
+
     tls_ca_file: Path | None = None
     """Certificates of the authorities to trust; None means the system's."""
 

@@ -65,11 +65,12 @@ def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Red
 
     The primary is looked up at every new connection.
     """
-    limits = {
+    secret = settings.sentinel_password
+    limits = connection_options(settings, endpoint) | {
+        "username": settings.sentinel_username,
+        "password": secret.get_secret_value() if secret else None,
         "socket_timeout": settings.connect_timeout_ms / 1000,
-        "socket_connect_timeout": settings.connect_timeout_ms / 1000,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
+        "ssl": endpoint.tls,
     }
     sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=limits)
     options = connection_options(settings, endpoint)
