@@ -1,1 +1,4 @@
-"""Runs the functions of `sessioncache.maintenance` as arq jobs; it decides when they run and nothing else."""
+"""The background workers of sessioncache: arq carries shard jobs, `sessioncache.maintenance` does them.
+
+The rule of this package: no logic. A job is a lease, a call and a report.
+"""
