@@ -11,14 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from sessioncache.errors import BackendUnavailable, ConfigurationError
+from sessioncache.cli.root import ChildEnded
+from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
 
 __all__ = ["Worker", "start_workers", "wait_until_ready"]
@@ -33,7 +33,7 @@ LOG_LINES: Final = 12
 class Worker:
     """One worker process with its health port and log."""
 
-    def __init__(self, name: str, settings: Settings, *, port: int, log: Path, options: Mapping[str, str]) -> None:
+    def __init__(self, name: str, settings: Settings, *, port: int, log: Path) -> None:
         self.name = name
         self.port = port
         self.log = log
@@ -43,7 +43,6 @@ class Worker:
             "SESSIONCACHE_SHARDS": str(settings.shards),
             "SESSIONCACHE_WORKER_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
-            **options,
         }
         environment.pop("SESSIONCACHE_NAMESPACES", None)
         with log.open("wb") as output:
@@ -110,10 +109,8 @@ class Worker:
         return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (its log is empty)"
 
 
-def start_workers(
-    settings: Settings, *, ports: list[int], folder: Path, options: Mapping[str, str] | None = None
-) -> list[Worker]:
-    """Start a worker a port, with further environment variables.
+def start_workers(settings: Settings, *, ports: list[int], folder: Path) -> list[Worker]:
+    """Start a worker a port.
 
     Raises:
         ConfigurationError: the workers' distribution is not installed.
@@ -128,7 +125,7 @@ def start_workers(
     try:
         for number, port in enumerate(ports, 1):
             log = folder / f"worker-{number}.log"
-            workers.append(Worker(f"worker {number}", settings, port=port, log=log, options=options or {}))
+            workers.append(Worker(f"worker {number}", settings, port=port, log=log))
     except BaseException:
         for worker in workers:
             worker.stop()
@@ -140,17 +137,15 @@ def wait_until_ready(workers: list[Worker]) -> None:
     """Return once every worker says that it is ready.
 
     Raises:
-        BackendUnavailable: one ended, or is not ready in time; the text carries the end of its log.
+        ChildEnded: one ended, or is not ready in time; the text carries the end of its log.
     """
     deadline = time.monotonic() + READY_LIMIT_S
     for worker in workers:
         while not worker.is_ready():
             if worker.ended is not None:
-                raise BackendUnavailable(
-                    f"{worker.name} ended with code {worker.ended}; its log ends:\n{worker.last_words()}"
-                )
+                raise ChildEnded(f"{worker.name} ended with code {worker.ended}; its log ends:\n{worker.last_words()}")
             if time.monotonic() > deadline:
-                raise BackendUnavailable(
+                raise ChildEnded(
                     f"{worker.name} is not ready after {READY_LIMIT_S:g} s; its log ends:\n{worker.last_words()}"
                 )
             time.sleep(POLL_S)

@@ -6,7 +6,9 @@ also where a cache would refuse to work.
 
 from __future__ import annotations
 
+import asyncio
 import time
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -38,6 +40,10 @@ from sessioncache.wire.keys import Keyspace
 __all__ = ["examine"]
 
 LAG_WARNING_MS: Final = 300_000
+JOBS: Final = ("expire", "prune", "reconcile")
+HEALTH_URL: Final = "http://127.0.0.1:9464"
+"""Where a worker of this machine listens, unless it was told otherwise."""
+
 SECTIONS: Final = ("server", "memory", "persistence", "replication")
 
 COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
@@ -202,15 +208,23 @@ async def _clock(transport: AsyncTransport, keys: Keyspace) -> Finding:
 
 async def _workers(transport: AsyncTransport, keys: Keyspace, health_url: str | None, *, reached: bool) -> Finding:
     if health_url is not None:
-        return _health(health_url)
+        trouble = await asyncio.to_thread(_trouble_at, health_url)
+        if trouble is None:
+            return Finding("workers", Level.ok, f"{health_url} says that it is ready")
+        return Finding("workers", Level.problem, trouble, "start the worker, or correct --health-url")
     if not reached:
         return Finding("workers", Level.warning, "not looked at: the server cannot be reached")
+    return await _traces(transport, keys)
+
+
+async def _traces(transport: AsyncTransport, keys: Keyspace) -> Finding:
+    """What the namespace itself tells of workers: leases that were taken, sessions that wait."""
     answers = await transport.call_many(
         [stats_lua.read(shard=shard, now_override_ms=None) for shard in keys], return_errors=True
     )
     shards = [answer for answer in answers if isinstance(answer, ShardStats)]
     lag_ms = max((s.now_ms - s.oldest_due_ms for s in shards if 0 < s.oldest_due_ms <= s.now_ms), default=0)
-    overdue = sum(shard.overdue for shard in shards)
+    waiting = f"{sum(shard.overdue for shard in shards)} sessions wait to be swept"
     taken, holders = await _leases(transport, keys)
     seen = f"leases on shards were taken {taken} times" if taken else "no worker has left a trace"
     if holders:
@@ -219,34 +233,37 @@ async def _workers(transport: AsyncTransport, keys: Keyspace, health_url: str | 
         return Finding(
             "workers",
             Level.problem,
-            f"{overdue} sessions wait to be swept, the oldest for {lag_ms // 1000} s; {seen}",
+            f"{waiting}, the oldest for {lag_ms // 1000} s; {seen}",
             "start workers: `sessioncache up`, or `python -m sessioncache_workers`",
         )
-    if not taken:
-        return Finding(
-            "workers",
-            Level.warning,
-            f"{seen}; nothing is overdue yet",
-            "start workers (`sessioncache up`), or give --health-url of one that runs",
-        )
-    return Finding("workers", Level.ok, f"{seen}; {overdue} sessions wait to be swept")
+    if taken:
+        return Finding("workers", Level.ok, f"{seen}; {waiting}")
+    if await asyncio.to_thread(_trouble_at, HEALTH_URL) is None:
+        return Finding("workers", Level.ok, f"one at {HEALTH_URL} says that it is ready; {waiting}")
+    return Finding(
+        "workers",
+        Level.warning,
+        f"{seen}; {waiting}",
+        "start workers (`sessioncache up`), or give --health-url of one that runs",
+    )
 
 
 async def _leases(transport: AsyncTransport, keys: Keyspace) -> tuple[int, set[str]]:
-    """How often the lease of the sweep was taken, and by whom last."""
+    """How often leases for background work were taken, and by whom last."""
     answers = await transport.call_many(
-        [questions.lease_seen(lease=shard.lease("expire")) for shard in keys], return_errors=True
+        [questions.lease_seen(lease=shard.lease(job)) for shard in keys for job in JOBS], return_errors=True
     )
     seen = [answer for answer in answers if isinstance(answer, tuple)]
     return sum(token for _, token in seen), {holder for holder, _ in seen if holder}
 
 
-def _health(url: str) -> Finding:
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise ConfigurationError(f"--health-url {url!r} is no http:// or https:// address")
-    target = f"{url.rstrip('/').removesuffix('/readyz')}/readyz"
+def _trouble_at(health_url: str) -> str | None:
+    """Why a worker is not ready; None: it is."""
+    if urlsplit(health_url).scheme not in {"http", "https"}:
+        raise ConfigurationError(f"--health-url {health_url!r} is no http:// or https:// address")
+    target = f"{health_url.rstrip('/').removesuffix('/readyz')}/readyz"
     try:
-        with urlopen(target, timeout=3) as answer:  # noqa: S310 - the scheme was checked above
-            return Finding("workers", Level.ok, f"{target} says {answer.status}")
-    except (URLError, OSError, ValueError) as error:
-        return Finding("workers", Level.problem, f"{target}: {error}", "start the worker, or correct --health-url")
+        with urlopen(target, timeout=3):  # noqa: S310 - the scheme was checked above
+            return None
+    except (URLError, OSError, ValueError, HTTPException) as error:
+        return f"{target}: {error}"

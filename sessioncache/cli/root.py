@@ -27,7 +27,7 @@ from sessioncache.errors import BackendUnavailable, ConfigurationError, SessionC
 from sessioncache.namespaces.server import EvictionPolicyWarning
 from sessioncache.settings import Settings
 
-__all__ = ["NegativeAnswer", "Root", "State", "UnusableFile", "WrongUsage", "nearest", "run", "state_of"]
+__all__ = ["ChildEnded", "NegativeAnswer", "Root", "State", "UnusableFile", "WrongUsage", "nearest", "run", "state_of"]
 
 T = TypeVar("T")
 
@@ -37,6 +37,10 @@ VALUED = frozenset({"--url", "--namespace", "--shards"})
 
 class NegativeAnswer(Exception):
     """The command's own no: exit code 1, with this sentence."""
+
+
+class ChildEnded(Exception):
+    """A process that should run has ended, or does not become ready: exit code 3, with this text."""
 
 
 class UnusableFile(Exception):
@@ -154,6 +158,7 @@ OWN_ENDS: dict[type[BaseException], tuple[str, Exit]] = {
     NegativeAnswer: ("no", Exit.NO),
     WrongUsage: ("usage", Exit.USAGE),
     UnusableFile: ("file", Exit.DATA),
+    ChildEnded: ("child", Exit.UNAVAILABLE),
 }
 
 

@@ -21,9 +21,9 @@ import typer
 
 from sessioncache.cli.children import Worker, start_workers, wait_until_ready
 from sessioncache.cli.output import Output, safe
-from sessioncache.cli.root import State, run, state_of
+from sessioncache.cli.root import ChildEnded, State, run, state_of
 from sessioncache.embedded import EmbeddedServer
-from sessioncache.errors import BackendUnavailable, ConfigurationError
+from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
 
 __all__ = ["command", "free_ports", "hide_password"]
@@ -142,14 +142,14 @@ def _watch(stopping: threading.Event, embedded: EmbeddedServer | None, pool: lis
     """Return when somebody asks to stop.
 
     Raises:
-        BackendUnavailable: something that should run has ended.
+        ChildEnded: something that should run has ended.
     """
     while not stopping.wait(WATCH_S):
         if embedded is not None and not embedded.running:
-            raise BackendUnavailable(f"the embedded server has ended; its log ends:\n{embedded.log_tail()}")
+            raise ChildEnded(f"the embedded server has ended; its log ends:\n{embedded.log_tail()}")
         for worker in pool:
             if worker.ended is not None:
-                raise BackendUnavailable(
+                raise ChildEnded(
                     f"{worker.name} has ended with code {worker.ended}; its log ends:\n{worker.last_words()}"
                 )
 

@@ -37,9 +37,6 @@ REAL_CONVERSATIONS: Final = Path("..", "shared", "transcripts", "airline.jsonl")
 """Where conversations lie beside a clone, if they do."""
 
 HEALTH_PORT: Final = 9_564
-IMPATIENT: Final = {"SESSIONCACHE_WORKER_TICK_EVERY_S": "1"}
-"""Somebody watches: the worker looks for what is due every second instead of every five."""
-
 PROBLEMS_SHOWN: Final = 20
 
 
@@ -183,7 +180,7 @@ def _speed(tally: Tally) -> dict[str, Any]:
 async def _workers(settings: Settings) -> AsyncIterator[list[Worker]]:
     """A worker beside the agents, its log in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="sessioncache-demo-") as folder:
-        workers = start_workers(settings, ports=free_ports(HEALTH_PORT, 1), folder=Path(folder), options=IMPATIENT)
+        workers = start_workers(settings, ports=free_ports(HEALTH_PORT, 1), folder=Path(folder))
         try:
             yield workers
         finally:

@@ -18,8 +18,8 @@ from typing import Any
 
 from sessioncache.cli.demo.conversations import Conversation, turns_of
 from sessioncache.cli.demo.proof import Expected
+from sessioncache.cli.root import ChildEnded
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.errors import BackendUnavailable
 from sessioncache.settings import Settings
 
 __all__ = ["AgentProcess", "Replay", "Tally"]
@@ -75,7 +75,7 @@ class AgentProcess:
         )
         agents = cls(process)
         if not await agents._line():
-            raise BackendUnavailable("a process of agents ended before it was ready; its error is above")
+            raise ChildEnded("a process of agents ended before it was ready; its error is above")
         agents._listening = asyncio.create_task(agents._listen())
         return agents
 
@@ -118,7 +118,7 @@ class AgentProcess:
             else:
                 self.waiting.pop(answer["task"]).set_result(answer["problem"])
         for done in self.waiting.values():
-            done.set_exception(BackendUnavailable("a process of agents has ended; its error is above"))
+            done.set_exception(ChildEnded("a process of agents has ended; its error is above"))
 
 
 class Replay:
