@@ -65,6 +65,9 @@ BY_WORD: Final[dict[str, type[SessionCacheError]]] = {
     "WRONGTYPE": errors.DecodeError,
 }
 
+DENIED_IN_SCRIPT: Final = "ACL failure in script"
+"""How servers begin the error of a script that may run, but not the command in it; it carries no word."""
+
 ADVICE: Final[dict[type[SessionCacheError], str]] = {
     errors.AccessDenied: "check user, password and the ACL rules of this user",
     errors.BackendFull: "the server is out of memory: raise maxmemory, or let workers expire and prune sessions",
@@ -95,4 +98,6 @@ def _class_for(error: BaseException, text: str) -> type[SessionCacheError]:
     for kind, ours in BY_CLASS:
         if isinstance(error, kind):
             return ours
+    if text.startswith(DENIED_IN_SCRIPT):
+        return errors.AccessDenied
     return BY_WORD.get(text.partition(" ")[0], errors.ScriptFailure)
