@@ -108,6 +108,7 @@ def test_errors_of_the_system_are_mapped(error: Exception, expected: type[Sessio
         ("WRONGPASS invalid username-password pair", errors.AccessDenied),
         ("OOM command not allowed when used memory > 'maxmemory'.", errors.BackendFull),
         ("READONLY You can't write against a read only replica.", errors.BackendReadOnly),
+        ("ACL failure in script: User app has no permissions to run the 'hmget' command", errors.AccessDenied),
         ("ERR Error running script", errors.ScriptFailure),
     ],
 )
