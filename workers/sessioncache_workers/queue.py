@@ -108,14 +108,13 @@ def _cluster_pool(settings: Settings, endpoint: Endpoint) -> BlockingConnectionP
         for host, port in endpoint.hosts:
             client = cluster_client(settings, endpoint, host, port)
             try:
-                slots: dict[tuple[int, int], dict[str, Any]] = await client.execute_command("CLUSTER SLOTS")
+                slots: list[list[Any]] = await client.execute_command("CLUSTER SLOTS")
             except (RedisError, OSError) as error:
                 problem = error
             else:
-                for (first, last), nodes in slots.items():
+                for first, last, primary, *_replicas in slots:
                     if first <= ABORT_SLOT <= last:
-                        address, at = nodes["primary"][:2]
-                        return address or host, int(at)
+                        return primary[0].decode() or host, int(primary[1])
             finally:
                 await client.aclose(close_connection_pool=True)
         raise RedisConnectionError(f"no node of the cluster tells who owns slot {ABORT_SLOT}: {problem}")
