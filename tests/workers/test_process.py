@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
-from sessioncache.embedded import EmbeddedCluster, EmbeddedServer
+from sessioncache.embedded import EmbeddedCluster, EmbeddedSentinel, EmbeddedServer
 from tests.workers.conftest import WorkerProcess, until
 
 pytestmark = pytest.mark.timeout(120)
@@ -188,6 +188,23 @@ async def test_on_a_cluster_the_queue_has_one_slot(start: Start, namespace: str)
                 keys = node.command("KEYS", "*arq:*")
                 assert isinstance(keys, list)
                 assert all(b"{arq:abort}" in key for key in keys if isinstance(key, bytes))
+
+
+async def test_under_sentinel_queue_and_sessions_follow_the_primary(start: Start, namespace: str) -> None:
+    """After a failover the worker goes on with the server that was promoted."""
+    with EmbeddedSentinel(replicas=1, sentinels=1) as group:
+        async with AsyncSessionCache.from_url(group.url, namespace=namespace, shards=2) as cache:
+            worker = start(url=group.url)
+            await worker.started()
+            await until(worker.is_ready, "it is ready")
+            lost = group.master()
+            await asyncio.to_thread(lost.kill)
+            await asyncio.to_thread(group.wait_for_promotion, lost)
+            await until(worker.is_ready, "it is ready again")
+            await cache.retention.save(RetentionPolicy(ttl_ms=1))
+            await fill(cache, 5)
+            await until(lambda: swept(cache), "it sweeps again")
+            assert await worker.end() == 0
 
 
 @pytest.mark.parametrize(

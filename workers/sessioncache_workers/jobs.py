@@ -25,7 +25,7 @@ from sessioncache_workers.settings import WorkerSettings
 if TYPE_CHECKING:
     from arq.typing import WorkerCoroutine
 
-__all__ = ["JOBS", "shard_jobs"]
+__all__ = ["JOBS", "Run", "shard_job", "shard_jobs"]
 
 log = logging.getLogger("sessioncache_workers.jobs")
 

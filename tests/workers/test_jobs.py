@@ -1,0 +1,213 @@
+"""Jobs, queue and worker inside one process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+from arq import Retry
+from arq.constants import in_progress_key_prefix, job_key_prefix
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from sessioncache import AsyncSessionCache, RetentionPolicy
+from sessioncache.embedded import EmbeddedServer
+from sessioncache.errors import BackendUnavailable, LeaseLost
+from sessioncache.leases import Lease
+from sessioncache.maintenance import Report
+from sessioncache_workers import worker as worker_module
+from sessioncache_workers.jobs import JOBS, Run, shard_job
+from sessioncache_workers.office import OFFICE, Office
+from sessioncache_workers.schedule import tick
+from sessioncache_workers.settings import cache_settings, load_settings
+from sessioncache_workers.worker import ShardWorker, make_worker
+
+
+@pytest.fixture
+async def office(server: EmbeddedServer, namespace: str) -> AsyncIterator[Office]:
+    """What the jobs of a process share."""
+    settings = load_settings(namespaces=(namespace,), max_jobs=2, tick_every_s=60)
+    made = Office(settings, cache_settings(url=server.url, shards=2))
+    yield made
+    await made.aclose()
+
+
+def runs(office: Office, job: str, outcome: str) -> float:
+    """How many runs ended so."""
+    return office.registry.get_sample_value("sessioncache_worker_runs_total", {"job": job, "outcome": outcome}) or 0.0
+
+
+async def test_a_shard_that_is_held_is_left_quietly(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
+    """Where somebody else has the lease, a job does nothing and does not fail."""
+    await cache.retention.save(RetentionPolicy(ttl_ms=1))
+    await cache.transcripts.append("a", {"n": 1})
+    shard = cache.keys.shard_of("a")
+    assert await cache.leases.acquire(shard, "expire", holder="somebody else", ttl_ms=60_000)
+    await JOBS["expire"]({OFFICE: office}, namespace, shard)
+    assert runs(office, "expire", "skipped") == 1
+    assert (await cache.stats.shards())[shard].sessions == 1
+
+
+async def test_a_job_gives_its_lease_back(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
+    """After a job, the shard is free at once."""
+    await JOBS["prune"]({OFFICE: office}, namespace, 0)
+    assert runs(office, "prune", "done") == 1
+    assert await cache.leases.acquire(0, "prune", holder="the next", ttl_ms=1_000)
+
+
+async def test_a_job_that_is_fenced_out_ends(office: Office, namespace: str) -> None:
+    """A run that loses its lease counts as lost and is not repeated."""
+
+    async def run(*_args: object, **_options: object) -> Report:
+        raise LeaseLost("taken over")
+
+    await shard_job("expire", run, lambda _settings: 1)({OFFICE: office}, namespace, 0)
+    assert runs(office, "expire", "lost") == 1
+    assert office.registry.get_sample_value("sessioncache_worker_leases_lost_total", {"job": "expire"}) == 1
+
+
+async def test_a_job_is_repeated_when_redis_was_away(office: Office, namespace: str) -> None:
+    """A run that met an absent server is put back, later at each try."""
+
+    async def run(*_args: object, **_options: object) -> Report:
+        raise BackendUnavailable("no connection")
+
+    with pytest.raises(Retry) as first:
+        await shard_job("prune", run, lambda _settings: 1)({OFFICE: office, "job_try": 1}, namespace, 0)
+    with pytest.raises(Retry) as second:
+        await shard_job("prune", run, lambda _settings: 1)({OFFICE: office, "job_try": 2}, namespace, 0)
+    assert (first.value.defer_score or 0) < (second.value.defer_score or 0)
+    assert runs(office, "prune", "retried") == 2
+
+
+async def test_jobs_hold_the_lease_they_work_under(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
+    """While a job runs, nobody else gets its shard."""
+    seen: list[Lease | None] = []
+
+    async def run(_cache: object, shard: int, *, lease: Lease | None, **_options: Any) -> Report:
+        seen.append(lease)
+        assert await cache.leases.acquire(shard, "expire", holder="somebody else", ttl_ms=1_000) is None
+        return Report("expire", shard)
+
+    await shard_job("expire", cast("Run", run), lambda _settings: 1)({OFFICE: office}, namespace, 1)
+    assert seen[0] is not None
+    assert seen[0].job == "expire"
+
+
+async def test_a_job_is_in_the_queue_once(office: Office) -> None:
+    """Putting a job in twice under one id puts it in once, as JSON."""
+    assert await office.queue.enqueue("prune", "ns", 1, job_id="prune:ns:1:7")
+    assert not await office.queue.enqueue("prune", "ns", 1, job_id="prune:ns:1:7")
+    assert await office.queue.redis.zcard(office.queue.name) == 1
+    stored = await office.queue.redis.get(job_key_prefix + "prune:ns:1:7")
+    assert json.loads(stored)["a"] == ["ns", 1]
+
+
+async def test_an_unknown_answer_is_looked_into(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where arq says None and the job is not there, it is put in once more."""
+    enqueue_job = office.queue.redis.enqueue_job
+    answers: list[object] = []
+
+    async def torn_first(*args: Any, **options: Any) -> object:
+        answers.append(await enqueue_job(*args, **options) if answers else None)
+        return answers[-1]
+
+    monkeypatch.setattr(office.queue.redis, "enqueue_job", torn_first)
+    assert await office.queue.enqueue("prune", "ns", 1, job_id="prune:ns:1:7")
+    assert len(answers) == 2
+
+
+async def test_a_tick_puts_in_sweeps_of_overdue_shards(
+    office: Office, cache: AsyncSessionCache, namespace: str
+) -> None:
+    """One look at the numbers, and one job for each shard with something due, whoever looks again."""
+    await cache.retention.save(RetentionPolicy(ttl_ms=1))
+    await cache.transcripts.append("a", {"n": 1})
+    for _ in range(2):
+        await tick({OFFICE: office})
+    ids = [name.decode() for name in await office.queue.redis.zrange(office.queue.name, 0, -1)]
+    sweeps = {name.rsplit(":", 1)[0] for name in ids if name.startswith("expire:")}
+    assert sweeps == {f"expire:{namespace}:{cache.keys.shard_of('a')}"}
+
+
+async def test_errors_leave_no_slot_behind(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often taking a job fails, the worker can still take as many as before."""
+    monkeypatch.setattr(worker_module, "PAUSE_FIRST_S", 0)
+    worker = make_worker(office)
+    await office.queue.enqueue("prune", office.settings.namespaces[0], 0, job_id="one")
+
+    def broken(*_args: object, **_options: object) -> object:
+        raise RedisConnectionError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(office.queue.redis, "pipeline", broken)
+        for _ in range(5):
+            await worker._poll_iteration()
+    assert worker.job_counter == 0
+    assert office.registry.get_sample_value("sessioncache_worker_queue_errors_total") == 5
+    await worker._poll_iteration()
+    await worker.drain(10)
+    assert runs(office, "prune", "done") == 1
+    assert await office.queue.redis.zcard(office.queue.name) == 0
+
+
+class Gate:
+    """A run that ends when it is let go."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.open = asyncio.Event()
+
+    async def run(self, *_args: object, **_options: object) -> Report:
+        """Wait at the gate."""
+        self.entered.set()
+        await self.open.wait()
+        return Report("prune", 0)
+
+
+async def work_on(office: Office, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> ShardWorker:
+    """A worker with one job at the gate."""
+    monkeypatch.setitem(JOBS, "prune", shard_job("prune", gate.run, lambda _settings: 1))
+    worker = make_worker(office)
+    await office.queue.enqueue("prune", office.settings.namespaces[0], 0, job_id="one")
+    await worker._poll_iteration()
+    await asyncio.wait_for(gate.entered.wait(), 10)
+    return worker
+
+
+async def test_a_job_may_end_before_the_worker_does(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it drains, a worker takes nothing new and lets a job that is under way end."""
+    gate = Gate()
+    worker = await work_on(office, gate, monkeypatch)
+    draining = asyncio.create_task(worker.drain(10))
+    await office.queue.enqueue("prune", office.settings.namespaces[0], 1, job_id="two")
+    await worker._poll_iteration()
+    gate.open.set()
+    await draining
+    await worker.close()
+    assert runs(office, "prune", "done") == 1
+    assert await office.queue.redis.zrange(office.queue.name, 0, -1) == [b"two"]
+
+
+async def test_a_job_that_does_not_end_stays_in_the_queue(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the time to drain is over, a job is cancelled, and another worker can take it at once."""
+    worker = await work_on(office, Gate(), monkeypatch)
+    await worker.drain(0.01)
+    await worker.close()
+    assert runs(office, "prune", "cancelled") == 1
+    assert await office.queue.redis.zrange(office.queue.name, 0, -1) == [b"one"]
+    assert not await office.queue.redis.exists(in_progress_key_prefix + "one")
+
+
+async def test_a_finished_period_is_not_put_in_again(office: Office) -> None:
+    """The queue remembers a period's id for some ticks after its job has ended."""
+    worker = make_worker(office)
+    job = ("prune", office.settings.namespaces[0], 0)
+    assert await office.queue.enqueue(*job, job_id="prune:0:7")
+    await worker._poll_iteration()
+    await asyncio.gather(*worker.tasks.values())
+    assert runs(office, "prune", "done") == 1
+    assert not await office.queue.enqueue(*job, job_id="prune:0:7")
+    assert await office.queue.redis.zcard(office.queue.name) == 0
