@@ -31,6 +31,7 @@ FINDINGS: Final = {
     "by-updated": "entries of the listing index set right",
     "by-user": "entries of the list by user set right",
     "deadlines": "entries of the list of deadlines set right",
+    "adopted": "sessions that no list knew",
     "totals": "shards whose totals were set right",
     "policy": "shards whose copy of the retention policy was set right",
     "torn": "sessions whose record and transcript disagree; they are left as they are",

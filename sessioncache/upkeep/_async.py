@@ -106,6 +106,13 @@ class AsyncUpkeep:
         key = keys.by_updated if index == "by-updated" else keys.deadlines
         return await self._transport.call(lua.listed(index=key, cursor=cursor, limit=limit))
 
+    async def records(self, shard: int, *, cursor: int, limit: int) -> tuple[int, list[SessionId]]:
+        """Sessions of the shard that have any key, whatever the lists say; `limit` keys of the node are looked at.
+
+        The cursor to go on with comes first; it begins and ends with 0. The whole takes O(keys of the node).
+        """
+        return await self._transport.call(lua.records(shard=self._keys.shard(shard), cursor=cursor, limit=limit))
+
     async def counters(self, session_ids: Sequence[SessionId]) -> list[tuple[int, int] | SessionCacheError | None]:
         """Messages and bytes of records; None where there is none. One pipelined round trip."""
         calls = [lua.counters(session=self._keys.session(session_id)) for session_id in session_ids]

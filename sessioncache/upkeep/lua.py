@@ -9,7 +9,7 @@ from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
-__all__ = ["by_user", "counters", "due", "expire", "listed", "reindex", "settle", "trim"]
+__all__ = ["by_user", "counters", "due", "expire", "listed", "records", "reindex", "settle", "trim"]
 
 
 def _now(now_override_ms: int | None) -> Arg:
@@ -119,6 +119,18 @@ def listed(*, index: Key, cursor: int, limit: int) -> Call[tuple[int, list[str]]
         return int(following), [unescape(member) for member in members]
 
     return Call("upkeep.listed", "ZSCAN", (index,), (cursor, "COUNT", limit), decode=decode)
+
+
+def records(*, shard: ShardKeys, cursor: int, limit: int) -> Call[tuple[int, list[str]]]:
+    """SCAN of the shard's node for sessions of this shard: cursor to go on with (0 at the end) and ids."""
+
+    def decode(reply: list[Any]) -> tuple[int, list[str]]:
+        following, found = reply
+        rests = (key.decode().removeprefix(shard.record_prefix) for key in found)
+        return int(following), list(dict.fromkeys(unescape(rest.partition(":")[0]) for rest in rests))
+
+    args = (cursor, "MATCH", f"{shard.record_prefix}*", "COUNT", limit)
+    return Call("upkeep.records", "SCAN", (), args, decode=decode, routed_by=shard.totals)
 
 
 def counters(*, session: SessionKeys) -> Call[tuple[int, int] | None]:

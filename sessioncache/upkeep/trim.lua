@@ -33,6 +33,10 @@ local own = redis.call('HMGET', record, 'retain:messages', 'retain:bytes', 'reta
 local messages_kept = tonumber(own[1]) or keep_messages
 local bytes_kept = tonumber(own[2]) or keep_bytes
 local age_kept_ms = tonumber(own[3]) or keep_age_ms
+if (messages_kept == 0 or s.messages <= messages_kept) and (bytes_kept == 0 or s.bytes <= bytes_kept) and age_kept_ms == 0 then
+  -- Most sessions, most of the time: nothing of the transcript is read.
+  return { 0, 0, 0 }
+end
 local function is_excess(entry, index, bytes_before)
   return (messages_kept > 0 and s.messages - index + 1 > messages_kept)
     or (bytes_kept > 0 and s.bytes - bytes_before > bytes_kept)
