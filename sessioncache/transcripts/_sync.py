@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from sessioncache.errors import InvalidArgument
 from sessioncache.transcripts import lua
+from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
-from sessioncache.transcripts.paging import Window, page_from
+from sessioncache.transcripts.paging import Window, fits, page_from
 from sessioncache.transport.base import Transport
 from sessioncache.types import (
     NO_BASE,
@@ -19,7 +21,6 @@ from sessioncache.types import (
     check_limit,
     check_session_id,
     check_text,
-    datetime_from_ms,
 )
 from sessioncache.wire.call import Write, operation_id_for
 from sessioncache.wire.keys import Keyspace, SessionKeys
@@ -105,17 +106,24 @@ class Transcripts:
         """
         keys = self._keys.session(check_session_id(session_id))
         window = Window.of(last=last, start=start, stop=stop, limit=limit, cursor=cursor)
-        raw = self._transport.call(
-            lua.list_(
-                session=keys,
-                now_override_ms=self._keys.now_override_ms,
-                start=window.start,
-                stop=window.stop,
-                limit=window.limit or 1,
-                newest=window.newest,
-            )
-        )
+        raw = self._read(keys, window)
         return page_from(raw, window, self._encoder, skip=on_corrupt == "skip")
+
+    def _read(self, keys: SessionKeys, window: Window) -> RawPage | None:
+        """Read record and entries side by side; in one moment, where the two do not fit together."""
+        now, limit = self._keys.now_override_ms, window.limit or 1
+        start, stop, newest = window.start, window.stop, window.newest
+        head, entries = self._transport.call_many(
+            [
+                lua.head(session=keys, now_override_ms=now),
+                lua.read(session=keys, start=start, stop=stop, limit=limit, newest=newest),
+            ]
+        )
+        if fits(head, entries, window):
+            return None if head is None else replace(head, entries=entries)
+        return self._transport.call(
+            lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
+        )
 
     def each(
         self,
@@ -236,7 +244,7 @@ class Transcripts:
         if raw is None:
             return None
         message = self._encoder.decode(raw.payload, seq=raw.seq)
-        return Entry(raw.seq, datetime_from_ms(raw.ms), raw.payload, message)
+        return Entry(raw.seq, raw.ms, raw.payload, message)
 
     def delete(self, session_id: SessionId, *, base: Base = NO_BASE, operation_id: str | None = None) -> bool:
         """Remove all messages; the session stays, and numbering goes on where it was.

@@ -1,4 +1,5 @@
--- transcripts.list: entries of a transcript by sequence number, oldest first or newest first.
+-- transcripts.list: entries of a transcript by sequence number, oldest first or newest first, and what the record says of it,
+-- in one moment. A plain range read beside transcripts.head costs a quarter; this one answers where somebody wrote in between.
 --
 -- KEYS
 --   @session

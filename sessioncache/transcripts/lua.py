@@ -11,7 +11,7 @@ from sessioncache.wire.call import Call, Write
 from sessioncache.wire.keys import Key, SessionKeys
 from sessioncache.wire.script import load_script
 
-__all__ = ["RawEntry", "RawPage", "append", "delete", "list_", "pop", "save", "stage"]
+__all__ = ["RawEntry", "RawPage", "append", "delete", "head", "list_", "pop", "read", "save", "stage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,31 @@ def list_(
     now = "" if now_override_ms is None else now_override_ms
     args = (session.escaped, now, start, "" if stop is None else stop, limit, int(newest))
     return Call("transcripts.list", load_script("transcripts.list"), session.group, args, decode=decode)
+
+
+def head(*, session: SessionKeys, now_override_ms: int | None) -> Call[RawPage | None]:
+    """`transcripts/head.lua`: a page without entries."""
+
+    def decode(reply: list[Any] | None) -> RawPage | None:
+        if reply is None:
+            return None
+        gen, revision, count, first_seq, last_seq = reply
+        return RawPage(gen.decode(), revision, count, first_seq, last_seq, ())
+
+    args = (session.escaped, "" if now_override_ms is None else now_override_ms)
+    return Call("transcripts.head", load_script("transcripts.head"), session.group, args, decode=decode)
+
+
+def read(*, session: SessionKeys, start: int, stop: int | None, limit: int, newest: bool) -> Call[tuple[RawEntry, ...]]:
+    """XRANGE or XREVRANGE of the entries alone."""
+
+    def decode(reply: list[Any]) -> tuple[RawEntry, ...]:
+        return tuple(map(_entry, reply))
+
+    final = "+" if stop is None else stop
+    ends = (final, start) if newest else (start, final)
+    command = "XREVRANGE" if newest else "XRANGE"
+    return Call("transcripts.read", command, (session.transcript,), (*ends, "COUNT", limit), decode=decode)
 
 
 def pop(*, session: SessionKeys, write: Write) -> Call[RawEntry | None]:

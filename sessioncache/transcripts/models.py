@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sessioncache.types import JSONObject
+from sessioncache.types import JSONObject, datetime_from_ms
 
 __all__ = ["Appended", "Entry", "Replaced", "TranscriptPage"]
 
@@ -18,12 +18,17 @@ class Entry:
     seq: int
     """Its number: 1 for the first message of a session, growing, never given out twice. There are gaps where messages
     were popped or replaced."""
-    at: datetime
-    """When the server took it."""
+    ms: int
+    """When the server took it, in milliseconds since 1970."""
     payload: bytes
     """The stored bytes, exactly."""
     message: JSONObject
     """The decoded message."""
+
+    @property
+    def at(self) -> datetime:
+        """When the server took it."""
+        return datetime_from_ms(self.ms)
 
 
 @dataclass(frozen=True, slots=True)

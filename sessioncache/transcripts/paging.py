@@ -11,10 +11,10 @@ from typing import Final
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
 from sessioncache.transcripts.lua import RawEntry, RawPage
 from sessioncache.transcripts.models import Entry, TranscriptPage
-from sessioncache.types import check_limit, datetime_from_ms, decode_cursor, encode_cursor
+from sessioncache.types import check_limit, decode_cursor, encode_cursor
 from sessioncache.wire.messages import MessageEncoder
 
-__all__ = ["Window", "page_from"]
+__all__ = ["Window", "fits", "page_from"]
 
 PAGE_DEFAULT: Final = 500
 PAGE_MAX: Final = 10_000
@@ -81,6 +81,26 @@ class Window:
         return encode_cursor("transcripts.list", state) if more else None
 
 
+def fits(head: RawPage | None, entries: tuple[RawEntry, ...], window: Window) -> bool:
+    """Whether entries read beside the record can be those that the record speaks of.
+
+    They were read one after the other, so somebody may have written in between. Numbers are never given out twice: the
+    window is what the record says, if it has as many entries as fit into it and its ends are where they should be.
+    """
+    if head is None or head.count == 0:
+        return not entries
+    if window.newest and window.stop is None and window.start == 0:
+        ends = entries[:1] and entries[0].seq == head.last_seq
+        return bool(ends) and len(entries) == min(window.limit or 1, head.count)
+    if not entries:
+        stop = head.last_seq if window.stop is None else window.stop
+        return window.start > head.last_seq or stop < head.first_seq
+    if not window.newest and window.start <= head.first_seq and entries[0].seq != head.first_seq:
+        return False
+    low, high = sorted((entries[0].seq, entries[-1].seq))
+    return head.first_seq <= low and high <= head.last_seq
+
+
 def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, skip: bool) -> TranscriptPage:
     """The page for a reply.
 
@@ -102,7 +122,7 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
                 raise
             skipped.append(entry.seq)
             continue
-        items.append(Entry(entry.seq, datetime_from_ms(entry.ms), entry.payload, message))
+        items.append(Entry(entry.seq, entry.ms, entry.payload, message))
     return TranscriptPage(
         tuple(items),
         exists=True,

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from pydantic_core import from_json
+
 from sessioncache.errors import DecodeError, InvalidArgument, LimitExceeded
 from sessioncache.types import JSONObject
 
@@ -134,12 +136,20 @@ def decode_message(codec: Codec, payload: bytes, *, seq: int) -> JSONObject:
         DecodeError: with the entry's sequence number.
     """
     try:
-        decoded = json.loads(codec.decode(payload))
+        decoded = _decode(codec.decode(payload))
     except (ValueError, DecodeError) as error:
         raise DecodeError(f"message {seq} cannot be decoded: {error}", seq=seq) from error
     if not isinstance(decoded, dict):
         raise DecodeError(f"message {seq} is a JSON {_json_name(decoded)}, not an object", seq=seq)
     return decoded
+
+
+def _decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return from_json(data)
+    except ValueError:
+        # The quick parser knows no lone surrogates and no deep nesting; both are JSON.
+        return json.loads(data)
 
 
 def encode_value(name: str, value: object, *, bytes_max: int) -> bytes:

@@ -60,7 +60,7 @@ async def test_sliding_is_lazy(cache: AsyncSessionCache) -> None:
 
 
 @pytest.mark.parametrize("slide", [False, True])
-async def test_reads_slide_only_if_the_policy_says_so(cache: AsyncSessionCache, slide: bool) -> None:  # noqa: FBT001 - a case
+async def test_reads_slide_only_if_the_policy_says_so(cache: AsyncSessionCache, *, slide: bool) -> None:
     """Reads leave the deadline alone, unless slide_on_read is set."""
     await cache.retention.save(RetentionPolicy(ttl_ms=100_000, slide_on_read=slide))
     cache.keys.now_override_ms = NOW
@@ -93,7 +93,8 @@ async def test_all_keys_of_a_session_expire_together_after_the_deadline(
     await cache.transcripts.append("s", {"n": 1})
     keys = cache.keys.session("s")
     with client_for(engine, keys.record) as client:
-        record, *others = [client.execute_command("PTTL", key) for key in (keys.record, keys.transcript, keys.operations)]
+        names = (keys.record, keys.transcript, keys.operations)
+        record, *others = [client.execute_command("PTTL", name) for name in names]
 
     assert all(abs(other - record) < 1_000 for other in others)
     assert DAY * 1.04 < record < DAY * 1.16

@@ -1,0 +1,90 @@
+"""Reads whose two halves are parted by somebody's write: what is answered is one moment, never a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import pytest
+
+from sessioncache import AsyncSessionCache, RetentionPolicy
+from sessioncache.transport.base import AsyncTransport
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
+from tests.engines import Engine
+from tests.engines.caches import lowest_transport
+
+T = TypeVar("T")
+Interference = Callable[[AsyncSessionCache], Awaitable[object]]
+
+
+class Parting:
+    """Sends calls one by one, and lets somebody write after the first."""
+
+    def __init__(self, inner: AsyncTransport) -> None:
+        self._inner = inner
+        self.in_between: Callable[[], Awaitable[object]] | None = None
+
+    async def call(self, call: Call[T]) -> T:
+        return await self._inner.call(call)
+
+    async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
+        first = await self._inner.call_many(calls[:1], return_errors=return_errors)
+        if self.in_between is not None:
+            await self.in_between()
+        return first + await self._inner.call_many(calls[1:], return_errors=return_errors)
+
+    async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
+        await self._inner.listen(streams, wait_ms=wait_ms)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def _trim(cache: AsyncSessionCache) -> object:
+    return await cache.upkeep.trim(cache.keys.shard_of("s"), ["s"], RetentionPolicy(keep_messages=3))
+
+
+INTERFERENCES: dict[str, Interference] = {
+    "append": lambda cache: cache.transcripts.append("s", {"n": 11}),
+    "pop": lambda cache: cache.transcripts.pop("s"),
+    "replace": lambda cache: cache.transcripts.save("s", [{"n": 1}]),
+    "empty": lambda cache: cache.transcripts.delete("s"),
+    "delete": lambda cache: cache.sessions.delete("s"),
+    "trim": _trim,
+}
+
+
+@pytest.mark.engines("valkey")
+@pytest.mark.parametrize("name", INTERFERENCES)
+@pytest.mark.parametrize("window", [{"last": 4}, {"last": 50}, {"start": 0}, {"start": 1, "limit": 2}, {"start": 4}])
+async def test_a_read_is_one_moment(
+    engine: Engine, namespace: str, other_cache: AsyncSessionCache, name: str, window: dict[str, Any]
+) -> None:
+    """Whoever writes between the record and the entries, the page is what a read afterwards would give."""
+    lowest, settings = lowest_transport(engine, namespace)
+    parting = Parting(lowest)
+    async with AsyncSessionCache(parting, settings) as cache:
+        await cache.transcripts.append("s", [{"n": n} for n in range(1, 11)])
+        parting.in_between = lambda: INTERFERENCES[name](other_cache)
+        page = await cache.transcripts.list("s", **window)
+        parting.in_between = None
+        afterwards = await cache.transcripts.list("s", **window)
+
+    assert [entry.seq for entry in page] == [entry.seq for entry in afterwards]
+    assert page.exists == afterwards.exists
+
+
+@pytest.mark.engines("valkey")
+async def test_a_session_that_comes_between_is_whole(
+    engine: Engine, namespace: str, other_cache: AsyncSessionCache
+) -> None:
+    """A session that is created between the two halves is either unknown or complete."""
+    lowest, settings = lowest_transport(engine, namespace)
+    parting = Parting(lowest)
+    async with AsyncSessionCache(parting, settings) as cache:
+        parting.in_between = lambda: other_cache.transcripts.append("s", [{"n": 1}, {"n": 2}])
+        page = await cache.transcripts.list("s", last=5)
+
+    assert page.exists
+    assert [entry.seq for entry in page] == [1, 2]
