@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "keys": ("exists", "unlink", "rename", "persist", "pexpire", "pexpireat"),
     "hashes": ("hget", "hmget", "hgetall", "hset", "hdel", "hincrby", "hexists"),
     "lists": ("rpush", "lpop", "lpos", "lindex"),
-    "sorted sets": ("zadd", "zrem", "zscore", "zcard", "zcount", "zrange", "zrangebyscore", "zrangebylex"),
+    "sorted sets": ("zadd", "zrem", "zscore", "zcard", "zcount", "zrange", "zrangebyscore", "zrangebylex", "zscan"),
     "streams": ("xadd", "xrange", "xrevrange", "xread", "xlen", "xtrim", "xdel"),
     "durability": ("wait",),
 }

@@ -32,6 +32,7 @@ async def totals(cache: AsyncSessionCache) -> tuple[int, int, int]:
     return shard.sessions, shard.messages, shard.bytes
 
 
+@pytest.mark.engines("fakeredis", "valkey", "redis", "cluster", "sentinel", "acl")
 async def test_a_sound_shard_is_left_as_it_is(cache: AsyncSessionCache) -> None:
     """Where everything agrees, nothing is changed and nothing reported."""
     await fill(cache)
