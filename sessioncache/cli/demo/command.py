@@ -30,6 +30,7 @@ from sessioncache.cli.up import free_ports, hide_password
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.settings import Settings
+from sessioncache.types import check_limit
 
 __all__ = ["command"]
 
@@ -38,6 +39,8 @@ REAL_CONVERSATIONS: Final = Path("..", "shared", "transcripts", "airline.jsonl")
 
 HEALTH_PORT: Final = 9_564
 PROBLEMS_SHOWN: Final = 20
+AGENTS_MAX: Final = 1_000
+PROCESSES_MAX: Final = 64
 
 
 @dataclass
@@ -51,15 +54,15 @@ class Outcome:
 def command(
     context: typer.Context,
     *,
-    agents: Annotated[int, typer.Option(help="Concurrent agents.", min=1, max=1_000)] = 32,
-    processes: Annotated[int, typer.Option(help="Processes they are spread over.", min=1, max=64)] = 2,
+    agents: Annotated[int, typer.Option(help="Concurrent agents.")] = 32,
+    processes: Annotated[int, typer.Option(help="Processes they are spread over.")] = 2,
     transcripts: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE", help="JSON lines with session_id and messages, or a JSON array of messages; repeatable."
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Replay only so many conversations.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Replay only so many conversations.")] = None,
     seed: Annotated[int, typer.Option(help="Of the order of events.")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="With --url: leave the sessions there.")] = False,
 ) -> None:
@@ -69,6 +72,10 @@ def command(
     """
     state = state_of(context)
     output = state.output
+    check_limit(agents, what="--agents", at_least=1, at_most=AGENTS_MAX)
+    check_limit(processes, what="--processes", at_least=1, at_most=PROCESSES_MAX)
+    if limit is not None:
+        check_limit(limit, what="--limit", at_least=1)
     if agents < processes:
         raise WrongUsage(f"{agents} agents cannot be spread over {processes} processes; give at least one a process")
     conversations, source = _conversations(transcripts)
