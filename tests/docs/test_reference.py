@@ -36,3 +36,24 @@ def test_the_acl_rule_is_the_tested_one() -> None:
     rule = text_of("docs/getting-started.md").partition("<!-- acl rule -->")[2].partition("<!-- end of acl rule -->")[0]
     granted = re.findall(r"\+([a-z|]+)", rule)
     assert sorted(granted) == sorted(command for group in acl.COMMANDS.values() for command in group)
+
+
+def test_the_architecture_names_every_folder() -> None:
+    """The tree and the layers in ARCHITECTURE.md name each folder of the library, and no other."""
+    page = text_of("ARCHITECTURE.md")
+    tree = set(re.findall(r"^  (\w+)/ ", page.partition("## The life")[0], re.MULTILINE))
+    folders = {path.parent.name for path in (ROOT / "sessioncache").glob("*/__init__.py")}
+    layers = page.partition("## Layers")[2].partition("Nouns see")[0]
+    assert tree == folders
+    assert {name for name in folders if not re.search(rf"\b{name}\b", layers)} == set()
+
+
+def test_every_decision_is_listed() -> None:
+    """Each record in docs/adr has its line in the list, says what it should, and is numbered without gaps."""
+    records = sorted(path.name for path in (ROOT / "docs/adr").glob("0*.md"))
+    heads = ["## Context", "## Decision", "## Consequences"]
+    assert re.findall(r"\]\((0\S+)\)", text_of("docs/adr/README.md")) == records
+    assert [int(name[:4]) for name in records] == list(range(1, len(records) + 1))
+    assert [
+        name for name in records if re.findall(r"^## .*$", text_of(f"docs/adr/{name}"), re.MULTILINE) != heads
+    ] == []
