@@ -9,11 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from redis import BlockingConnectionPool, Connection, Redis, Sentinel, SSLConnection, UnixDomainSocketConnection
+from redis import BlockingConnectionPool, Redis, Sentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sessioncache.settings import Settings
+from sessioncache.transport.colour_sync import (
+    QuickConnection,
+    QuickSentinelConnection,
+    QuickSentinelSSLConnection,
+    QuickSSLConnection,
+    QuickUnixConnection,
+    driver_timeout_s,
+)
 from sessioncache.transport.endpoint import Endpoint
 
 __all__ = ["cluster_client", "sentinel_clients", "server_client"]
@@ -25,7 +33,7 @@ def connection_options(settings: Settings, endpoint: Endpoint) -> dict[str, Any]
         "username": endpoint.username,
         "password": endpoint.password,
         "client_name": settings.client_name,
-        "socket_timeout": settings.command_timeout_ms / 1000,
+        "socket_timeout": driver_timeout_s(settings.command_timeout_ms),
         "socket_connect_timeout": settings.connect_timeout_ms / 1000,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
@@ -46,7 +54,7 @@ def server_client(settings: Settings, endpoint: Endpoint) -> Redis:
     """A client of the one server that the endpoint names."""
     options = connection_options(settings, endpoint)
     if endpoint.kind == "unix":
-        options |= {"connection_class": UnixDomainSocketConnection, "path": endpoint.path}
+        options |= {"connection_class": QuickUnixConnection, "path": endpoint.path}
         options.pop("socket_connect_timeout")
     else:
         host, port = endpoint.hosts[0]
@@ -73,7 +81,8 @@ def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Red
         "ssl": endpoint.tls,
     }
     sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=limits)
-    options = connection_options(settings, endpoint)
+    connection_class = QuickSentinelSSLConnection if endpoint.tls else QuickSentinelConnection
+    options = connection_options(settings, endpoint) | {"connection_class": connection_class}
     # Its pool raises where it is empty, instead of waiting; the node limits itself to `connections_max` calls at once.
     client, listener = (
         sentinel.master_for(endpoint.service, db=endpoint.db, ssl=endpoint.tls, **options) for _ in range(2)
@@ -82,7 +91,7 @@ def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Red
 
 
 def _address(endpoint: Endpoint, host: str, port: int) -> dict[str, Any]:
-    return {"connection_class": SSLConnection if endpoint.tls else Connection, "host": host, "port": port}
+    return {"connection_class": QuickSSLConnection if endpoint.tls else QuickConnection, "host": host, "port": port}
 
 
 def _pool(settings: Settings, **options: Any) -> BlockingConnectionPool:

@@ -141,7 +141,7 @@ class AsyncClusterTransport:
         Raises:
             BackendUnavailable: none did.
         """
-        ask: Call[Any] = Call("cluster.slots", "CLUSTER SLOTS", (), (), decode=list, routed_by=Key(""))
+        ask: Call[Any] = Call("cluster.slots", "CLUSTER", (), ("SLOTS",), decode=list, routed_by=Key(""))
         last: SessionCacheError | None = None
         for address in dict.fromkeys((*self._nodes, *self._seeds)):
             (outcome,) = await self._node(address).run((ask,))

@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock, Semaphore
 from typing import TypeVar
 
-__all__ = ["Lock", "Semaphore", "gather", "sleep_ms"]
+from redis import Connection as QuickConnection
+from redis import SSLConnection as QuickSSLConnection
+from redis import UnixDomainSocketConnection as QuickUnixConnection
+from redis.sentinel import SentinelManagedConnection as QuickSentinelConnection
+from redis.sentinel import SentinelManagedSSLConnection as QuickSentinelSSLConnection
+
+__all__ = [
+    "Lock",
+    "QuickConnection",
+    "QuickSSLConnection",
+    "QuickSentinelConnection",
+    "QuickSentinelSSLConnection",
+    "QuickUnixConnection",
+    "Semaphore",
+    "driver_timeout_s",
+    "gather",
+    "sleep_ms",
+    "time_limit",
+]
 
 T = TypeVar("T")
+
+
+def driver_timeout_s(limit_ms: int) -> float | None:
+    """The socket's own time limit: it costs nothing."""
+    return limit_ms / 1000
+
+
+def time_limit(limit_ms: float) -> AbstractContextManager[None]:  # noqa: ARG001 - the async twin needs it
+    """Nothing: the socket has its own limit."""
+    return nullcontext()
 
 
 def gather(*results: T) -> list[T]:

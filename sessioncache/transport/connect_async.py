@@ -39,20 +39,30 @@ def connect(settings: Settings) -> AsyncTransport:
     """
     endpoint = parse_url(settings)
     wait_for = _wait_for(settings)
+    limit_ms = max(settings.command_timeout_ms, settings.connect_timeout_ms)
     if endpoint.kind == "cluster":
 
         def node(address: Address) -> AsyncNode:
             host, port = address
             client = cluster_client(settings, endpoint, host, port)
-            return AsyncNode(client, cluster_client(settings, endpoint, host, port), wait_for=wait_for)
+            listener = cluster_client(settings, endpoint, host, port)
+            return AsyncNode(client, listener, limit_ms=limit_ms, wait_for=wait_for)
 
         return AsyncClusterTransport(node, endpoint.hosts)
     if endpoint.kind == "sentinel":
         client, listener, sentinels = sentinel_clients(settings, endpoint)
-        at_once = settings.connections_max
-        return AsyncRedisTransport(AsyncNode(client, listener, besides=sentinels, wait_for=wait_for, at_once=at_once))
+        return AsyncRedisTransport(
+            AsyncNode(
+                client,
+                listener,
+                limit_ms=limit_ms,
+                besides=sentinels,
+                wait_for=wait_for,
+                at_once=settings.connections_max,
+            )
+        )
     client, listener = server_client(settings, endpoint), server_client(settings, endpoint)
-    return AsyncRedisTransport(AsyncNode(client, listener, wait_for=wait_for))
+    return AsyncRedisTransport(AsyncNode(client, listener, limit_ms=limit_ms, wait_for=wait_for))
 
 
 def wrap_client(client: Redis, settings: Settings) -> AsyncTransport:
@@ -63,7 +73,8 @@ def wrap_client(client: Redis, settings: Settings) -> AsyncTransport:
     """
     if client.connection_pool.connection_kwargs.get("decode_responses"):
         raise ConfigurationError("the client was made with decode_responses=True; make it without, payloads are bytes")
-    return AsyncRedisTransport(AsyncNode(client, client, wait_for=_wait_for(settings), owned=False))
+    node = AsyncNode(client, client, limit_ms=settings.command_timeout_ms, wait_for=_wait_for(settings), owned=False)
+    return AsyncRedisTransport(node)
 
 
 def stack(

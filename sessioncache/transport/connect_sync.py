@@ -40,20 +40,30 @@ def connect(settings: Settings) -> Transport:
     """
     endpoint = parse_url(settings)
     wait_for = _wait_for(settings)
+    limit_ms = max(settings.command_timeout_ms, settings.connect_timeout_ms)
     if endpoint.kind == "cluster":
 
         def node(address: Address) -> Node:
             host, port = address
             client = cluster_client(settings, endpoint, host, port)
-            return Node(client, cluster_client(settings, endpoint, host, port), wait_for=wait_for)
+            listener = cluster_client(settings, endpoint, host, port)
+            return Node(client, listener, limit_ms=limit_ms, wait_for=wait_for)
 
         return ClusterTransport(node, endpoint.hosts)
     if endpoint.kind == "sentinel":
         client, listener, sentinels = sentinel_clients(settings, endpoint)
-        at_once = settings.connections_max
-        return RedisTransport(Node(client, listener, besides=sentinels, wait_for=wait_for, at_once=at_once))
+        return RedisTransport(
+            Node(
+                client,
+                listener,
+                limit_ms=limit_ms,
+                besides=sentinels,
+                wait_for=wait_for,
+                at_once=settings.connections_max,
+            )
+        )
     client, listener = server_client(settings, endpoint), server_client(settings, endpoint)
-    return RedisTransport(Node(client, listener, wait_for=wait_for))
+    return RedisTransport(Node(client, listener, limit_ms=limit_ms, wait_for=wait_for))
 
 
 def wrap_client(client: Redis, settings: Settings) -> Transport:
@@ -64,7 +74,8 @@ def wrap_client(client: Redis, settings: Settings) -> Transport:
     """
     if client.connection_pool.connection_kwargs.get("decode_responses"):
         raise ConfigurationError("the client was made with decode_responses=True; make it without, payloads are bytes")
-    return RedisTransport(Node(client, client, wait_for=_wait_for(settings), owned=False))
+    node = Node(client, client, limit_ms=settings.command_timeout_ms, wait_for=_wait_for(settings), owned=False)
+    return RedisTransport(node)
 
 
 def stack(lowest: Transport, settings: Settings, prepare: Prepare, hooks: Sequence[TelemetryHook]) -> Transport:

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError, RedisError
 
-from sessioncache.transport.colour_async import Semaphore
+from sessioncache.transport.colour_async import Semaphore, time_limit
 from sessioncache.transport.driver_errors import TooFewReplicas
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
@@ -32,6 +33,7 @@ class AsyncNode:
         client: Redis,
         listener: Redis,
         *,
+        limit_ms: int,
         besides: Sequence[Redis] = (),
         wait_for: tuple[int, int] | None = None,
         owned: bool = True,
@@ -42,6 +44,7 @@ class AsyncNode:
         Args:
             client: for calls.
             listener: for blocking reads, with connections of its own.
+            limit_ms: longest wait for one answer; a connection that is not there yet is made in this time, too.
             besides: further clients to close with these.
             wait_for: replicas and milliseconds: WAIT goes out behind every write.
             owned: whether closing this node closes the clients.
@@ -51,6 +54,7 @@ class AsyncNode:
         self._listener = listener
         self._wait_for = wait_for
         self._owned = owned
+        self._limit_ms = limit_ms
         self._besides = tuple(besides)
         self._loaded: set[str] = set()
         self._places = None if at_once is None else Semaphore(at_once)
@@ -81,25 +85,16 @@ class AsyncNode:
         scripts = {call.target.sha: call.target for call in calls if isinstance(call.target, Script)}
         unknown = [script for sha, script in scripts.items() if sha not in self._loaded]
         waits = [self._wait_for is not None and call.writes for call in calls]
+        pipeline: Pipeline | None = None
+        positions: list[int] = []
+        if len(calls) > 1 or unknown or asking or waits[0]:
+            pipeline, positions = self._pipeline(calls, unknown, waits, asking=asking)
+        limit_ms = self._limit_ms + (self._wait_for[1] if self._wait_for and any(waits) else 0)
         try:
-            if len(calls) == 1 and not (unknown or asking or waits[0]):
-                return [await self._client.execute_command(*_command(calls[0]))]
-            pipeline = self._client.pipeline(transaction=False)
-            for script in unknown:
-                pipeline.execute_command(b"SCRIPT", b"LOAD", script.text)
-            positions: list[int] = []
-            position = len(unknown)
-            for call, wait in zip(calls, waits, strict=True):
-                if asking:
-                    pipeline.execute_command(b"ASKING")
-                    position += 1
-                positions.append(position)
-                pipeline.execute_command(*_command(call))
-                position += 1
-                if wait and self._wait_for:
-                    pipeline.execute_command(b"WAIT", *self._wait_for)
-                    position += 1
-            replies = await pipeline.execute(raise_on_error=False)
+            async with time_limit(limit_ms):
+                if pipeline is None:
+                    return [await self._client.execute_command(*_command(calls[0]))]
+                replies = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
             return [error] * len(calls)
         self._loaded.update(
@@ -110,6 +105,27 @@ class AsyncNode:
             for position, wait in zip(positions, waits, strict=True)
         ]
 
+    def _pipeline(
+        self, calls: Sequence[Call[Any]], unknown: Sequence[Script], waits: Sequence[bool], *, asking: bool
+    ) -> tuple[Pipeline, list[int]]:
+        """The commands to send, scripts that the server may not have first, and where each call's reply will be."""
+        pipeline = self._client.pipeline(transaction=False)
+        for script in unknown:
+            pipeline.execute_command(b"SCRIPT", b"LOAD", script.text)
+        positions: list[int] = []
+        position = len(unknown)
+        for call, wait in zip(calls, waits, strict=True):
+            if asking:
+                pipeline.execute_command(b"ASKING")
+                position += 1
+            positions.append(position)
+            pipeline.execute_command(*_command(call))
+            position += 1
+            if wait and self._wait_for:
+                pipeline.execute_command(b"WAIT", *self._wait_for)
+                position += 1
+        return pipeline, positions
+
     def _confirmed(self, reply: Outcome, replicas: Outcome) -> Outcome:
         """The reply of a write, or an error where too few replicas have it."""
         wanted = self._wait_for[0] if self._wait_for else 0
@@ -119,9 +135,9 @@ class AsyncNode:
 
     async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
         """Block until one of the streams has an entry after its id, for at most `wait_ms`."""
-        await self._listener.execute_command(
-            b"XREAD", b"COUNT", 1, b"BLOCK", max(wait_ms, 1), b"STREAMS", *streams, *streams.values()
-        )
+        command = (b"XREAD", b"COUNT", 1, b"BLOCK", max(wait_ms, 1), b"STREAMS", *streams, *streams.values())
+        async with time_limit(self._limit_ms + wait_ms):
+            await self._listener.execute_command(*command)
 
     async def aclose(self) -> None:
         """Close the clients' connections, if they are this node's own."""
