@@ -1,0 +1,163 @@
+"""`sessioncache doctor`, and the judgements behind it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from sessioncache import SessionCache
+from sessioncache.cli.findings import (
+    Level,
+    judge_clock,
+    judge_eviction,
+    judge_memory,
+    judge_persistence,
+    judge_replicas,
+    judge_version,
+)
+from sessioncache.embedded.ports import free_port
+from sessioncache.namespaces.server import ServerFacts
+from tests.cli.conftest import Command
+from tests.engines import Engine
+
+CHECKS = [
+    "server",
+    "version",
+    "eviction",
+    "persistence",
+    "memory",
+    "replicas",
+    "rights",
+    "shards",
+    "schema",
+    "clock",
+    "workers",
+]
+"""In the order of the lines."""
+
+
+@pytest.fixture
+def health() -> Iterator[str]:
+    """A worker's health port that says yes."""
+
+    class Yes(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on stderr."""
+
+    server = HTTPServer(("127.0.0.1", 0), Yes)
+    threading.Thread(target=server.serve_forever).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.engines("valkey")
+def test_a_sound_server(command: Command, cache: SessionCache, health: str) -> None:
+    """Every check is one object with a level; a server without problems is exit code 0."""
+    cache.transcripts.append("s", {"a": 1})
+    found = command("doctor", "--health-url", health, "--json")
+    assert found.code == 0, found.err
+    assert [item["check"] for item in found.objects] == CHECKS
+    assert [item["check"] for item in found.objects if item["level"] == "problem"] == []
+    assert all(item["remedy"] for item in found.objects if item["level"] == "warning")
+    shown = command("doctor", "--health-url", health)
+    assert [line.split()[1] for line in shown.out.splitlines() if line[0] in "✓!✗"] == CHECKS
+
+
+@pytest.mark.engines("acl")
+def test_a_user_with_few_rights(command: Command, cache: SessionCache) -> None:
+    """A user who has no more rights than needed has no problem, though not all can be seen."""
+    cache.transcripts.append("s", {"a": 1})
+    found = command("doctor", "--json")
+    assert [item for item in found.objects if item["level"] == "problem"] == []
+
+
+@pytest.mark.engines("cluster")
+def test_a_cluster(command: Command, cache: SessionCache) -> None:
+    """On a cluster the same is looked at."""
+    cache.transcripts.append("s", {"a": 1})
+    found = command("doctor", "--json")
+    assert [item["check"] for item in found.objects] == CHECKS
+    assert [item for item in found.objects if item["level"] == "problem"] == []
+
+
+@pytest.mark.engines("valkey")
+def test_a_wrong_shard_count_does_not_end_it(command: Command, cache: SessionCache) -> None:
+    """Where a cache would refuse to open, doctor names the right count and goes on."""
+    cache.transcripts.append("s", {"a": 1})
+    found = command("doctor", "--shards", "8", "--json")
+    assert found.code == 1
+    assert [item["check"] for item in found.objects] == CHECKS
+    (shards,) = [item for item in found.objects if item["check"] == "shards"]
+    assert (shards["level"], "--shards 4" in shards["remedy"]) == ("problem", True)
+
+
+def test_no_server(bare: Command) -> None:
+    """A server that is not there is a finding with its remedy, and exit code 1."""
+    found = bare("doctor", "--url", f"redis://127.0.0.1:{free_port()}", "--json")
+    assert found.code == 1
+    assert found.objects[0]["level"] == "problem"
+    assert "sessioncache up" in found.objects[0]["remedy"]
+
+
+@pytest.mark.engines("valkey")
+def test_a_worker_that_is_away(command: Command, engine: Engine) -> None:
+    """A health port on which nothing answers is a problem; an address of another kind is refused."""
+    assert engine.name == "valkey"
+    found = command("doctor", "--health-url", f"http://127.0.0.1:{free_port()}", "--json")
+    assert found.objects[-1]["level"] == "problem"
+    assert command("doctor", "--health-url", "file:///etc/passwd").code == 4
+
+
+GOOD = ServerFacts("Redis", "7.4.1", "noeviction", 10, 100)
+"""What a good server tells."""
+
+
+def test_judgements_of_versions() -> None:
+    """Too old is a problem, unknown a warning."""
+    assert judge_version(GOOD).level is Level.ok
+    assert judge_version(replace(GOOD, version="6.2.14")).level is Level.problem
+    assert judge_version(replace(GOOD, product="Valkey", version="7.1.0")).level is Level.problem
+    assert judge_version(replace(GOOD, version=None)).level is Level.warning
+
+
+def test_judgements_of_eviction() -> None:
+    """Any policy but noeviction is a problem."""
+    assert judge_eviction(GOOD).level is Level.ok
+    assert judge_eviction(replace(GOOD, eviction_policy="volatile-lru")).level is Level.problem
+    assert judge_eviction(replace(GOOD, eviction_policy=None)).level is Level.warning
+
+
+@pytest.mark.parametrize("used,level", [(50, Level.ok), (85, Level.warning), (97, Level.problem)])
+def test_judgements_of_memory(used: int, level: Level) -> None:
+    """A server that fills up is warned of before it is full."""
+    assert judge_memory(replace(GOOD, memory_used=used)).level is level
+
+
+def test_judgements_of_persistence() -> None:
+    """No append-only file is a warning, one that cannot be written a problem."""
+    assert judge_persistence({"aof_enabled": "1", "aof_last_write_status": "ok"}).level is Level.ok
+    assert judge_persistence({"aof_enabled": "1", "aof_last_write_status": "err"}).level is Level.problem
+    assert judge_persistence({"aof_enabled": "0"}).level is Level.warning
+    assert judge_persistence({"aof_enabled": "0", "rdb_last_bgsave_status": "err"}).level is Level.problem
+
+
+def test_judgements_of_replicas() -> None:
+    """Having none is allowed, being one is a problem."""
+    assert judge_replicas({"role": "master", "connected_slaves": "2"}).text.startswith("2 connected")
+    assert judge_replicas({"role": "master", "connected_slaves": "0"}).level is Level.ok
+    assert judge_replicas({"role": "slave"}).level is Level.problem
+
+
+@pytest.mark.parametrize("difference_s,level", [(0.1, Level.ok), (-5.0, Level.warning), (120.0, Level.problem)])
+def test_judgements_of_clocks(difference_s: float, level: Level) -> None:
+    """Clocks that differ by seconds are a warning, by minutes a problem."""
+    assert judge_clock(difference_s).level is level

@@ -1,0 +1,146 @@
+"""Global options, errors and exit codes, whatever the command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sessioncache import SessionCache, errors
+from sessioncache.cli.exits import BY_CLASS, MEANINGS, exit_code_for
+from sessioncache.cli.root import hoist
+from sessioncache.embedded import EmbeddedServer
+from sessioncache.embedded.ports import free_port
+from tests.cli.conftest import Command, clean_environment
+
+
+def test_help_lists_commands_and_exit_codes(bare: Command) -> None:
+    """`--help` names every command and every exit code."""
+    shown = bare("--help")
+    assert shown.code == 0
+    words = ["up", "demo", "doctor", "stats", "keys", "sessions", "transcripts", "retention", "maintain", "scripts"]
+    assert [word for word in words if f"\n  {word} " not in shown.out] == []
+    assert [code for code in MEANINGS if f"{code.value}  {MEANINGS[code]}" not in shown.out] == []
+
+
+def test_options_are_taken_anywhere() -> None:
+    """Global options may follow the command; what follows `--` is left alone."""
+    given = ["sessions", "show", "--json", "--namespace", "n", "--url=u", "--", "--json"]
+    assert hoist(given) == ["--json", "--namespace", "n", "--url=u", "sessions", "show", "--", "--json"]
+
+
+@pytest.mark.parametrize(
+    "words,told",
+    [
+        (("sesions",), "Did you mean 'sessions'?"),
+        (("sessions", "shw"), "Did you mean 'show'"),
+        (("sessions", "list", "--limt", "3"), "--limit"),
+        (("sessions", "list", "--order", "newst"), "is not one of 'newest', 'oldest'"),
+        (("sessions", "list", "--limit", "many"), "should be a valid integer"),
+        (("scripts", "show", "transcripts.apend"), "did you mean transcripts.append"),
+        (("retention", "set", "tll_ms=5"), "did you mean ttl_ms"),
+        (("retention", "set", "ttl_ms=-5"), "it must be a whole number, not negative"),
+        (("retention", "set", "ttl_ms"), "is not NAME=VALUE"),
+        (("maintain", "run", "expir"), "'expire', 'prune', 'reconcile'"),
+        (("demo", "--agents", "1"), "1 agents cannot be spread over 2 processes"),
+        (("demo", "--transcripts", "no-such-file.jsonl"), "there is no file 'no-such-file.jsonl'"),
+        (("sessions", "show"), "Missing argument"),
+    ],
+)
+def test_wrong_usage(bare: Command, words: tuple[str, ...], told: str) -> None:
+    """A wrong argument is exit code 2 and one line on stderr that says what would be right."""
+    refused = bare(*words)
+    assert (refused.code, refused.out) == (2, "")
+    assert told in refused.err
+    assert refused.err.startswith("error: ")
+    assert refused.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "options,told",
+    [
+        (("--url", "http://localhost"), "http"),
+        (("--url", "redis://localhost:port"), "port"),
+        (("--namespace", "a b"), "namespace 'a b' is not usable"),
+        (("--shards", "0"), "shards"),
+    ],
+)
+def test_settings_that_cannot_work(bare: Command, options: tuple[str, ...], told: str) -> None:
+    """A URL, namespace or shard count that cannot work is exit code 4 and names the value."""
+    refused = bare(*options, "stats")
+    assert (refused.code, refused.out) == (4, "")
+    assert told in refused.err
+
+
+def test_no_server(bare: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is not there is exit code 3, with how to start one."""
+    monkeypatch.setenv("SESSIONCACHE_CALL_TIMEOUT_MS", "100")
+    url = f"redis://127.0.0.1:{free_port()}"
+    refused = bare("--url", url, "stats")
+    assert (refused.code, refused.out) == (3, "")
+    assert "`sessioncache up` starts one" in refused.err
+    told = json.loads(bare("--url", url, "stats", "--json").err)
+    assert (told["error"], told["exit_code"]) == ("backend_unavailable", 3)
+
+
+def test_a_wrong_password(bare: Command) -> None:
+    """A wrong password is exit code 4; the sentence does not repeat it."""
+    with EmbeddedServer(appendonly=False, password="right") as server:
+        assert bare("--url", server.url, "stats").code == 0
+        refused = bare("--url", f"redis://:wr0ng@127.0.0.1:{server.port}", "stats")
+    assert refused.code == 4
+    assert "password" in refused.err
+    assert "wr0ng" not in refused.err
+
+
+def test_an_evicting_server_is_warned_of(bare: Command) -> None:
+    """A server that may evict works, with one warning on stderr; doctor calls it a problem."""
+    with EmbeddedServer(appendonly=False, options={"maxmemory-policy": "allkeys-lru"}) as server:
+        shown = bare("--url", server.url, "stats", "--json")
+        found = bare("--url", server.url, "doctor", "--json")
+    assert shown.code == 0
+    assert "noeviction" in json.loads(shown.err)["warning"]
+    assert len(shown.objects) == 1
+    assert found.code == 1
+    (eviction,) = [item for item in found.objects if item["check"] == "eviction"]
+    assert eviction["level"] == "problem"
+    assert "noeviction" in eviction["remedy"]
+
+
+@pytest.mark.engines("valkey")
+def test_a_wrong_shard_count(command: Command, cache: SessionCache) -> None:
+    """Another shard count than the namespace's is exit code 4 and names the right one."""
+    assert cache.keys.shards == 4
+    for words in (("stats",), ("keys", "--session", "s")):
+        refused = command("--shards", "8", *words)
+        assert refused.code == 4
+        assert "SESSIONCACHE_SHARDS=4" in refused.err
+
+
+def test_every_error_has_a_code() -> None:
+    """Each exception class ends in a documented code; the most special line of the table comes first."""
+    classes = [getattr(errors, name) for name in errors.__all__ if name != "from_script"]
+    for kind in classes:
+        assert exit_code_for(kind("x")) in MEANINGS
+    for index, (kind, _code) in enumerate(BY_CLASS):
+        assert not [other for other, _ in BY_CLASS[:index] if issubclass(kind, other)]
+
+
+def test_without_typer(tmp_path: Path) -> None:
+    """Where the extra is missing, the command says how to install it."""
+    program = "import sys\nsys.modules['typer'] = None\nimport importlib.util as u\nreal = u.find_spec\n"
+    program += "u.find_spec = lambda name, *a: None if name == 'typer' else real(name, *a)\n"
+    program += "import sessioncache.cli as cli\ncli.find_spec = u.find_spec\ncli.main()\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean_environment(),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 4
+    assert "pip install 'sessioncache[cli]'" in done.stderr
