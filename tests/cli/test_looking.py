@@ -71,7 +71,9 @@ def test_maintenance_by_hand(command: Command, cache: SessionCache, job: str) ->
     """A job runs on every shard and reports; one that a worker holds is left to it."""
     for number in range(6):
         cache.transcripts.append(f"s{number}", {"n": number})
-    (report,) = command("maintain", "run", job, "--json").objects
+    done = command("maintain", "run", job, "--json")
+    assert done.code == 0, done.err
+    (report,) = done.objects
     assert (report["job"], report["done"], report["busy_shards"]) == (job, True, [])
     lease = cache.leases.acquire(2, job, holder="somebody", ttl_ms=60_000)
     assert lease is not None
