@@ -103,14 +103,17 @@ async def test_killed_connections_are_replaced(engine: Engine, namespace: str) -
     """While others append, the server cuts all their connections again and again: nothing is lost, nothing twice."""
     server = server_of(engine)
     async with make_async_cache(engine, namespace, **PATIENT) as cache:
+        written: list[int] = []
 
         async def write(writer: int) -> None:
             for number in range(8):
                 await cache.transcripts.append(f"chat {writer % 3}", {"writer": writer, "n": number})
+                written.append(number)
 
         writers = [asyncio.create_task(write(writer)) for writer in range(6)]
-        while not all(writer.done() for writer in writers):
+        for kills in range(20):
             await asyncio.to_thread(server.command, "CLIENT", "KILL", "TYPE", "normal")
+            await until(lambda kills=kills: len(written) > kills)  # type: ignore[misc]  # bound in each round
         await asyncio.gather(*writers)
         for session in range(3):
             page = await cache.transcripts.list(f"chat {session}")
@@ -123,7 +126,7 @@ async def test_killed_connections_are_replaced(engine: Engine, namespace: str) -
 async def test_a_timeout_that_did_execute_happens_once(engine: Engine, namespace: str) -> None:
     """A server that hangs for longer than a command may take does in the end what was sent, once."""
     server = server_of(engine)
-    options = PATIENT | {"command_timeout_ms": 60, "retry_wait_max_ms": 5}
+    options = PATIENT | {"command_timeout_ms": 60, "connect_timeout_ms": 60, "retry_wait_max_ms": 5}
     async with make_async_cache(engine, namespace, **options) as cache:
         await cache.transcripts.append("chat", {"n": 0})
         lowest = AsyncRecordingTransport(connect(cache.settings))

@@ -67,7 +67,7 @@ async def test_a_script_that_is_flushed_within_a_batch_recovers(cache: AsyncSess
         write = Write(new_operation_id())
         return lua.append(session=keys.session("chat"), write=write, user="", marks="m", payloads=[b"{}"])
 
-    flush: Call[Any] = Call("script.flush", "SCRIPT FLUSH", (), (), decode=bytes, routed_by=Key(keys.config))
+    flush: Call[Any] = Call("script.flush", "SCRIPT", (), ("FLUSH",), decode=bytes, routed_by=Key(keys.config))
     answers = await lowest.call_many([append(), flush, append(), append()])
     await lowest.aclose()
     assert [answers[index].last_seq for index in (0, 2, 3)] == [2, 3, 4]
