@@ -5,18 +5,19 @@ be computed from them anew, and is, while others go on writing:
 
 ```
 feed at n ─┬─ walk by-user ── reindex ── count ─┐
-           ├─ walk by-updated, deadlines: ids   │
-           │  that by-user does not have        ├─▶ counts as of "n or later, who knows"
-           │                                    │
-feed at m ─┴─ changes n+1 … m: count those ─────┘   sessions again ─▶ counts as of exactly m, if the feed
-              (again, while the feed moves)                           is still at m when they are written:
-                                                                      settle(feed_seq=m) or once more
+           ├─ walk by-updated, deadlines: ids   ├─▶ counts as of "n or later, who knows"
+           │  that by-user does not have        │
+           └─ changes since n: these ids ───────┘
+feed at m ─── one view: totals, these ids counted again, totals, changes since n
+              nothing moved between the two looks at the totals, and nobody else was changed up to m?
+              then all counts are as of m exactly: totals at m − counts = how far the totals are off,
+              and that is taken off them, whatever has been added since;   else: more ids, once more
 ```
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,13 +27,13 @@ from sessioncache.leases import Lease
 from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
-from sessioncache.upkeep.models import ListName, Reindexed
+from sessioncache.upkeep.models import ListName, Reindexed, Totals, View
 
 __all__ = ["run"]
 
 JOB = "reconcile"
 SETTLE_TRIES: Final = 50
-"""How often the totals are tried while others write; each try costs as little as was written since the one before."""
+"""How often the totals are tried while others write: each costs one round trip."""
 
 POLICY_TRIES: Final = 5
 LISTS: Final[tuple[ListName, ...]] = ("by-updated", "deadlines")
@@ -160,53 +161,64 @@ async def _count(cache: AsyncSessionCache, count: _Count, session_ids: list[Sess
 
 
 async def _settle(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> None:
-    """Write the totals in a moment in which nothing has changed since the count."""
+    """Correct the totals by how far they are off at a moment for which the count is exact."""
     report = batches.report
+    recent: dict[SessionId, None] = {}
+    """Sessions that were changed lately: each view reads them again."""
     for _ in range(SETTLE_TRIES):
-        if not await _catch_up(cache, shard, batches, count):
+        try:
+            view = await cache.upkeep.view(shard, list(recent), after=count.newest, limit=BATCH)
+        except DecodeError as error:
+            report.note(str(error))
+            break
+        await batches.ended()
+        for session_id, found in zip(recent, view.counters, strict=True):
+            count.take(session_id, found)
+        if view.newest != count.newest and (not view.changes or view.changes[0].number != count.newest + 1):
             report.note("more was changed during the count than the feed remembers")
             break
-        held = [found for found in count.sessions.values() if found is not None]
-        settled = await cache.upkeep.settle(
-            shard,
-            feed_seq=count.newest,
-            sessions=len(held),
-            messages=sum(messages for messages, _size in held),
-            size=sum(size for _messages, size in held),
-            lease=batches.lease,
-        )
-        await batches.ended()
-        if settled.settled:
-            off = {"sessions": settled.sessions, "messages": settled.messages, "bytes": settled.bytes}
-            if any(off.values()):
-                report.changed += 1
-                report.add("totals")
-                shown = ", ".join(f"{name} by {value:+d}" for name, value in off.items() if value)
-                report.note(f"the totals of shard {shard} were off: {shown}")
+        if _is_exact(view, recent) and await _correct(cache, shard, batches, count, view.totals):
             return
+        changed = dict.fromkeys(change.session_id for change in view.changes)
+        # Nothing but a removal changes a torn session, so what was seen of it before is not true any more.
+        count.torn.difference_update(changed)
+        count.newest = view.changes[-1].number if view.changes else count.newest
+        # All others were read after their last change, so they may be left out where there are too many.
+        recent = recent | changed if len(recent | changed) <= BATCH else changed
     report.done = False
     report.add("unsettled")
 
 
-async def _catch_up(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> bool:
-    """Count those again that were changed since; False if the feed does not remember all of them.
+def _is_exact(view: View, recent: Container[SessionId]) -> bool:
+    """Whether the count is right as of the view: what was changed before it was read in it, at one moment."""
+    unread = [change for change in view.changes if change.session_id not in recent]
+    seen = view.changes[-1].number if view.changes else view.newest
+    return (
+        view.still and seen >= view.totals.feed_seq and all(change.number > view.totals.feed_seq for change in unread)
+    )
 
-    One look at the feed: waiting for a moment without writers could take for ever, and the script finds out anyway.
-    """
-    while True:
-        try:
-            newest, changes = await cache.upkeep.changes(shard, after=count.newest, limit=BATCH)
-        except DecodeError:
-            return False
-        if newest == count.newest:
-            return True
-        if not changes or changes[0].number != count.newest + 1:
-            return False
-        changed = list(dict.fromkeys(change.session_id for change in changes))
-        # Nothing but a removal changes a torn session, so what the lists said of it before is not true any more.
-        count.torn.difference_update(changed)
-        count.newest = changes[-1].number
-        await _count(cache, count, changed)
-        if len(changes) < BATCH:
-            return True
-        await batches.ended()
+
+async def _correct(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count, totals: Totals) -> bool:
+    """Add what the totals lack; False if somebody else has corrected them meanwhile."""
+    held = [found for found in count.sessions.values() if found is not None]
+    lacking = {
+        "sessions": len(held) - totals.sessions,
+        "messages": sum(messages for messages, _size in held) - totals.messages,
+        "bytes": sum(size for _messages, size in held) - totals.bytes,
+    }
+    if not any(lacking.values()):
+        return True
+    if not await cache.upkeep.settle(
+        shard,
+        settled=totals.settled,
+        sessions=lacking["sessions"],
+        messages=lacking["messages"],
+        size=lacking["bytes"],
+        lease=batches.lease,
+    ):
+        return False
+    batches.report.changed += 1
+    batches.report.add("totals")
+    shown = ", ".join(f"{name} by {-value:+d}" for name, value in lacking.items() if value)
+    batches.report.note(f"the totals of shard {shard} were off: {shown}")
+    return True

@@ -13,7 +13,7 @@ from sessioncache.retention.models import RetentionPolicy
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import SessionId
 from sessioncache.upkeep import lua
-from sessioncache.upkeep.models import Expired, ListName, Reindexed, Settled, Trimmed
+from sessioncache.upkeep.models import Expired, ListName, Reindexed, Trimmed, View
 from sessioncache.wire.keys import Key, Keyspace
 
 __all__ = ["AsyncUpkeep"]
@@ -132,16 +132,29 @@ class AsyncUpkeep:
         key = self._keys.shard(shard).policy
         await self._transport.call(retention_lua.save_policy(key=key, prefix="", policy=policy))
 
+    async def view(self, shard: int, session_ids: Sequence[SessionId], *, after: int, limit: int) -> View:
+        """Totals, records and what was changed since change `after`. One pipelined round trip, one look at each."""
+        keys = self._keys.shard(shard)
+        before, *counters, later, (newest, changes) = await self._transport.call_many(
+            [
+                lua.totals(shard=keys),
+                *(lua.counters(session=self._keys.session(session_id)) for session_id in session_ids),
+                lua.totals(shard=keys),
+                feed_lua.read(shard=keys, after=after, limit=limit),
+            ]
+        )
+        return View(before, before == later, counters, newest, changes)
+
     async def settle(
-        self, shard: int, *, feed_seq: int, sessions: int, messages: int, size: int, lease: Lease | None = None
-    ) -> Settled:
-        """Set a shard's totals to what was counted, unless something has changed since change `feed_seq`."""
+        self, shard: int, *, settled: int, sessions: int, messages: int, size: int, lease: Lease | None = None
+    ) -> bool:
+        """Add these to a shard's totals, unless they were corrected since they had been so `settled` times."""
         key, token = self._lease(shard, lease)
         call = lua.settle(
             shard=self._keys.shard(shard),
             lease=key,
             lease_token=token,
-            feed_seq=feed_seq,
+            settled=settled,
             sessions=sessions,
             messages=messages,
             size=size,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sessioncache.upkeep.models import Expired, Reindexed, Settled, Trimmed
+from sessioncache.upkeep.models import Expired, Reindexed, Totals, Trimmed
 from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
-__all__ = ["by_user", "counters", "due", "expire", "listed", "records", "reindex", "settle", "trim"]
+__all__ = ["by_user", "counters", "due", "expire", "listed", "records", "reindex", "settle", "totals", "trim"]
 
 
 def _now(now_override_ms: int | None) -> Arg:
@@ -81,20 +81,20 @@ def reindex(
 
 
 def settle(
-    *, shard: ShardKeys, lease: Key, lease_token: int, feed_seq: int, sessions: int, messages: int, size: int
-) -> Call[Settled]:
-    """`upkeep/settle.lua`."""
+    *, shard: ShardKeys, lease: Key, lease_token: int, settled: int, sessions: int, messages: int, size: int
+) -> Call[bool]:
+    """`upkeep/settle.lua`: False if somebody else has corrected the totals meanwhile."""
+    args = (lease_token, settled, sessions, messages, size)
+    return Call("upkeep.settle", load_script("upkeep.settle"), (shard.totals, lease), args, decode=bool, writes=True)
 
-    def decode(reply: list[Any]) -> Settled:
-        settled, *before = map(int, reply)
-        if not settled:
-            return Settled(settled=False, sessions=0, messages=0, bytes=0)
-        return Settled(
-            settled=True, sessions=before[0] - sessions, messages=before[1] - messages, bytes=before[2] - size
-        )
 
-    args = (lease_token, feed_seq, sessions, messages, size)
-    return Call("upkeep.settle", load_script("upkeep.settle"), (shard.totals, lease), args, decode=decode, writes=True)
+def totals(*, shard: ShardKeys) -> Call[Totals]:
+    """HMGET of a shard's totals."""
+
+    def decode(reply: list[Any]) -> Totals:
+        return Totals(*(int(value or 0) for value in reply))
+
+    return Call("upkeep.totals", "HMGET", (shard.totals,), Totals.FIELDS, decode=decode)
 
 
 def by_user(*, shard: ShardKeys, after: str, limit: int) -> Call[list[tuple[str, str, str]]]:

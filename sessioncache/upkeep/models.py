@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
-__all__ = ["Expired", "ListName", "Reindexed", "Settled", "Trimmed"]
+from sessioncache.errors import SessionCacheError
+from sessioncache.feed.models import Change
+
+__all__ = ["Expired", "ListName", "Reindexed", "Totals", "Trimmed", "View"]
 
 ListName: TypeAlias = Literal["by-updated", "deadlines"]
 """The lists of a shard whose members are ids."""
@@ -41,12 +44,33 @@ class Reindexed:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What the comparison of a shard's totals with its records found."""
+class Totals:
+    """A shard's totals, as they are stored."""
 
-    settled: bool
-    """False: something changed during the count; nothing was written."""
+    FIELDS: ClassVar = ("feed_seq", "settled", "sessions", "messages", "bytes")
+
+    feed_seq: int
+    """Number of the newest change."""
+
+    settled: int
+    """How often the totals were corrected."""
+
     sessions: int
-    """How far the stored total was off (stored minus counted), likewise `messages` and `bytes`."""
     messages: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A shard's totals and some of its records, seen together."""
+
+    totals: Totals
+    still: bool
+    """Whether nothing was changed while the records were read, so that they are as of `totals.feed_seq` exactly."""
+
+    counters: list[tuple[int, int] | SessionCacheError | None]
+    """Messages and bytes of the records; None where there is none."""
+
+    newest: int
+    changes: list[Change]
+    """What was changed since the number asked for, 500 at most, and the number of the newest change."""

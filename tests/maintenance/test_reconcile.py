@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,6 +12,7 @@ from sessioncache import AsyncSessionCache, RetentionPolicy, SessionTorn
 from sessioncache.errors import LeaseLost
 from sessioncache.maintenance import Report, reconcile
 from sessioncache.stats.models import ShardStats
+from sessioncache.upkeep.models import View
 from tests.maintenance.conftest import Surgeon
 
 
@@ -216,16 +218,68 @@ async def test_writers_and_reconcile_do_not_disturb_each_other(
 
 
 async def test_a_shard_that_never_holds_still_is_reported(
-    cache: AsyncSessionCache, monkeypatch: pytest.MonkeyPatch
+    cache: AsyncSessionCache, surgeon: Surgeon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where somebody writes before each attempt, the totals stay, and the report says so."""
+    """Where other sessions are changed before each attempt, wrong totals stay, and the report says so."""
     await fill(cache)
-    settle = cache.upkeep.settle
+    key = cache.keys.shard(0).totals
+    with surgeon.at(key) as client:
+        client.hincrby(key, "messages", 1000)
+    view = cache.upkeep.view
+    names = itertools.count()
 
-    async def settle_late(*args: object, **options: object) -> object:
-        await cache.transcripts.append("s0", {"n": 0})
-        return await settle(*args, **options)  # type: ignore[arg-type] # handed through as they came
+    async def view_late(shard: int, session_ids: Sequence[str], *, after: int, limit: int) -> View:
+        await cache.transcripts.append(f"new-{next(names)}", {"n": 0})
+        return await view(shard, session_ids, after=after, limit=limit)
 
-    monkeypatch.setattr(cache.upkeep, "settle", settle_late)
+    monkeypatch.setattr(cache.upkeep, "view", view_late)
     report = await reconcile.run(cache, 0, limit=100)
     assert (report.details, report.done) == ({"unsettled": 1}, False)
+    assert (await totals(cache))[1] == 1006 + next(names)
+
+
+async def test_a_hot_session_does_not_matter(
+    cache: AsyncSessionCache, surgeon: Surgeon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the same session is changed before each attempt, totals are set right all the same."""
+    await fill(cache)
+    key = cache.keys.shard(0).totals
+    with surgeon.at(key) as client:
+        client.hincrby(key, "messages", 1000)
+    view = cache.upkeep.view
+    written = itertools.count()
+
+    async def view_late(shard: int, session_ids: Sequence[str], *, after: int, limit: int) -> View:
+        await cache.transcripts.append("s0", {"n": next(written)})
+        return await view(shard, session_ids, after=after, limit=limit)
+
+    monkeypatch.setattr(cache.upkeep, "view", view_late)
+    report = await reconcile.run(cache, 0, limit=100)
+    assert (report.details, report.done) == ({"totals": 1}, True)
+    assert (await totals(cache))[1] == 6 + next(written)
+
+
+async def test_two_corrections_do_not_add_up(cache: AsyncSessionCache) -> None:
+    """Of two runs that found the same totals off, only the first one corrects them."""
+    await fill(cache)
+    seen = (await cache.upkeep.view(0, [], after=0, limit=1)).totals
+    assert await cache.upkeep.settle(0, settled=seen.settled, sessions=1, messages=0, size=0)
+    assert not await cache.upkeep.settle(0, settled=seen.settled, sessions=1, messages=0, size=0)
+    assert (await totals(cache))[0] == 4
+
+
+async def test_what_the_feed_forgot_is_not_guessed(cache: AsyncSessionCache, surgeon: Surgeon) -> None:
+    """Where the feed was trimmed during the count, the totals stay, and the report says why."""
+    await fill(cache)
+    key = cache.keys.shard(0).totals
+    trimmed: list[Report] = []
+
+    def trim(report: Report) -> None:
+        if not trimmed:
+            trimmed.append(report)
+            with surgeon.at(key) as client:
+                client.hincrby(key, "feed_seq", 3)
+
+    report = await reconcile.run(cache, 0, limit=100, progress=trim)
+    assert (report.details, report.done) == ({"unsettled": 1}, False)
+    assert report.notes == ["more was changed during the count than the feed remembers"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sessioncache import AsyncSessionCache, RetentionPolicy, Session
 from sessioncache.leases.models import Lease
+from sessioncache.transcripts import lua
 
 OPERATION = "tour-1"
 
@@ -47,6 +48,11 @@ async def _transcripts(cache: AsyncSessionCache) -> None:
     await cache.transcripts.append("chat", {"role": "user"}, operation_id=OPERATION)
     await cache.transcripts.list("chat", last=2)
     await cache.transcripts.list("chat", start=2, stop=3)
+    # Pages are read in two halves side by side, and in one only where the two do not fit together.
+    whole = lua.list_(
+        session=cache.keys.session("chat"), now_override_ms=None, start=0, stop=None, limit=1, newest=True
+    )
+    await cache._transport.call(whole)
     await cache.transcripts.count("chat")
     await cache.transcripts.save("chat", [{"summary": 1}], through=4)
     await cache.transcripts.pop("chat")
@@ -88,7 +94,8 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     await cache.upkeep.counters(here)
     await cache.upkeep.expire(shard, [*here, "nobody"], lease=lease)
     newest, _ = await cache.upkeep.changes(shard, after=0, limit=1)
-    await cache.upkeep.settle(shard, feed_seq=newest, sessions=0, messages=0, size=0, lease=lease)
+    await cache.upkeep.view(shard, here, after=newest, limit=1)
+    await cache.upkeep.settle(shard, settled=0, sessions=0, messages=0, size=0, lease=lease)
     await cache.leases.release(lease)
     await _after_the_deadline(cache, here)
 
