@@ -79,6 +79,18 @@ class Base:
     fence: int | None = None
     """Fencing token of a lease; LeaseLost once a newer token has written."""
 
+    def __post_init__(self) -> None:
+        """Refuse what the server would not take for a condition, and so pass over.
+
+        Raises:
+            InvalidArgument: a part of another type, or a negative number.
+        """
+        if self.gen is not None:
+            check_text(self.gen, what="base.gen", bytes_max=SESSION_ID_BYTES_MAX)
+        for what, number in (("base.revision", self.revision), ("base.fence", self.fence)):
+            if number is not None:
+                check_limit(number, what=what)
+
 
 NO_BASE: Final = Base()
 """A write without a base always goes through, and creates the session where there is none."""

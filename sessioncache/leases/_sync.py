@@ -34,7 +34,7 @@ class Leases:
         """Take the lease where it is free, has run out, or is the holder's own already. One round trip.
 
         Args:
-            shard: 0 to the namespace's shard count.
+            shard: 0 to the namespace's shard count less one.
             job: what is to be done; leases of different jobs do not meet.
             holder: a name that no other holder has.
             ttl_ms: when it runs out by itself, in milliseconds.
@@ -42,6 +42,7 @@ class Leases:
         Returns:
             The lease, with a newer token than any before, or None while somebody else holds it.
         """
+        check_limit(shard, what="shard", at_most=self._keys.shards - 1)
         check_text(job, what="job", bytes_max=64)
         check_limit(ttl_ms, what="ttl_ms", at_least=1)
         call = lua.acquire(

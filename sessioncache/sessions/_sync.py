@@ -197,6 +197,8 @@ class Sessions:
             LimitExceeded: a message, a value or the session's quota; nothing is written.
             InvalidArgument: bad id, a message that is no JSON object, a value that is no JSON.
         """
+        if not isinstance(session, Session):
+            raise InvalidArgument(f"session must be a Session, not {type(session).__name__}")
         keys = self._keys.session(check_session_id(session.id))
         if session.user is not None:
             _user(session.user)

@@ -69,11 +69,13 @@ def update_pairs(
         pinned: UNSET leaves.
         bytes_max: the largest JSON value.
     """
+    if not isinstance(pinned, bool | Unset):
+        raise InvalidArgument(f"pinned must be True or False, not {pinned!r}")
     sets: Pairs = [] if isinstance(pinned, Unset) else ["pinned", int(pinned)]
     clears = [name for name, value in texts.items() if value is None]
     for name, value in texts.items():
         if value is not UNSET and value is not None:
-            sets += _text_pair(name, str(value))
+            sets += _text_pair(name, value)
     for prefix, values in groups.items():
         clears += [prefix + _field_name(name) for name, value in values.items() if value is None]
         given = {name: value for name, value in values.items() if value is not None}
@@ -81,9 +83,11 @@ def update_pairs(
     return sets, clears
 
 
-def _text_pair(name: str, value: str | None) -> Pairs:
+def _text_pair(name: str, value: object) -> Pairs:
     if value is None:
         return []
+    if not isinstance(value, str):
+        raise InvalidArgument(f"{name} must be a string, not {type(value).__name__}")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:

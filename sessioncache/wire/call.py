@@ -69,6 +69,8 @@ def operation_id_for(name: str, given: str | None) -> str:
     """
     if given is None:
         return new_operation_id()
+    if not isinstance(given, str):
+        raise InvalidArgument(f"operation_id must be a string or None, not {type(given).__name__}")
     if not given:
         raise InvalidArgument("operation_id is empty; give a non-empty string, or None for a random one")
     return blake2b(f"{name}\0{given}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
@@ -81,6 +83,15 @@ class Write:
     operation: str
     base: Base = NO_BASE
     now_override_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a base that is none.
+
+        Raises:
+            InvalidArgument: something else was given as base.
+        """
+        if not isinstance(self.base, Base):
+            raise InvalidArgument(f"base must be a Base, not {type(self.base).__name__}")
 
     def args(self, keys: SessionKeys) -> tuple[Arg, ...]:
         """The values, in the group's order (`WRITE_GROUP`)."""

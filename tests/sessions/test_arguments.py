@@ -1,0 +1,47 @@
+"""Arguments of a wrong kind are refused by name, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from sessioncache import AsyncSessionCache, Base, InvalidArgument
+
+pytestmark = pytest.mark.engines("fakeredis")
+
+Attempt = Callable[[AsyncSessionCache, Any], Awaitable[object]]
+"""A call with something in it that its signature does not allow."""
+
+ATTEMPTS: dict[str, tuple[Attempt, Any]] = {
+    "pinned must be True or False, not 'yes'": (lambda cache, bad: cache.sessions.update("s", pinned=bad), "yes"),
+    "pinned must be True or False, not None": (lambda cache, bad: cache.sessions.update("s", pinned=bad), None),
+    "title must be a string, not int": (lambda cache, bad: cache.sessions.update("s", title=bad), 5),
+    "session must be a Session, not str": (lambda cache, bad: cache.sessions.save(bad), "s"),
+    "base must be a Base, not int": (lambda cache, bad: cache.sessions.update("s", base=bad), 5),
+    "operation_id must be a string or None, not int": (
+        lambda cache, bad: cache.transcripts.append("s", {}, operation_id=bad),
+        5,
+    ),
+    "shard is -1": (lambda cache, bad: cache.leases.acquire(bad, "job", holder="me", ttl_ms=1), -1),
+    "shard is 99": (lambda cache, bad: cache.leases.acquire(bad, "job", holder="me", ttl_ms=1), 99),
+}
+"""Attempts, by what the error says."""
+
+
+@pytest.mark.parametrize("said", ATTEMPTS)
+async def test_a_wrong_argument_is_named(cache: AsyncSessionCache, said: str) -> None:
+    """The error says which argument is wrong and what it was, and no session came to be."""
+    attempt, bad = ATTEMPTS[said]
+    with pytest.raises(InvalidArgument, match=said):
+        await attempt(cache, bad)
+    assert await cache.sessions.count() == 0
+
+
+@pytest.mark.parametrize("part", ["gen", "revision", "fence"])
+def test_a_base_holds_only_what_the_server_compares(part: str) -> None:
+    """A base of another kind is refused when it is made; the server would pass it over as if there were none."""
+    bad: dict[str, Any] = {"gen": 5, "revision": "x", "fence": -1}
+    with pytest.raises(InvalidArgument, match=f"base.{part}"):
+        Base(**{part: bad[part]})
