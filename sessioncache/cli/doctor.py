@@ -40,9 +40,7 @@ def command(
             output.emit(finding)
             continue
         sign, style = SIGNS[finding.level]
-        output.console.print(
-            Text(f"{sign} {finding.check:<12} ", style=style).append(safe(finding.text), style="default")
-        )
+        output.console.print(Text.assemble((f"{sign} {finding.check:<12} ", style), safe(finding.text)))
         if finding.remedy:
             output.console.print(Text(f"  {'':<12} → {safe(finding.remedy)}", style="italic"))
     problems = [finding.check for finding in findings if finding.level is Level.problem]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated, Final, Protocol
 
@@ -77,7 +78,7 @@ async def _all_shards(state: State, job: Job, limit: int) -> tuple[Report, list[
     output = state.output
     busy: list[int] = []
     total = Report(job.value, None)
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),

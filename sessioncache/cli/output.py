@@ -11,23 +11,24 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Output", "bytes_text", "duration_text", "plain", "safe", "time_text"]
+__all__ = ["Output", "ago_text", "bytes_text", "duration_text", "plain", "safe", "time_text"]
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode categories that move the cursor, change colours, reorder text or show nothing."""
 
 KIB = 1_024
 PIPE_WIDTH = 200
+FIRST_COLUMN_WIDTH = 14
 
 
 def safe(text: object, *, limit: int | None = None) -> str:
@@ -72,6 +73,15 @@ def time_text(value: datetime | None) -> str:
     return "never" if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def ago_text(value: datetime | None) -> str:
+    """A time as a distance from now: `3 s ago`, `in 6.9 d`."""
+    if value is None:
+        return "never"
+    distance_ms = round((value - datetime.now(UTC)).total_seconds() * 1000)
+    text = duration_text(abs(distance_ms), digits=2)
+    return f"in {text}" if distance_ms > 0 else f"{text} ago"
+
+
 def bytes_text(value: int) -> str:
     """A size in the unit that keeps it short."""
     size = float(value)
@@ -82,11 +92,12 @@ def bytes_text(value: int) -> str:
     return f"{size:.1f} GiB"
 
 
-def duration_text(milliseconds: int) -> str:
+def duration_text(milliseconds: int, *, digits: int = 4) -> str:
     """A length of time in the unit that keeps it short."""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
         if milliseconds >= size:
-            return f"{milliseconds / size:.4g} {unit}"
+            value = milliseconds / size
+            return f"{value:.0f} {unit}" if value >= 10**digits else f"{value:.{digits}g} {unit}"
     return f"{milliseconds} ms"
 
 
@@ -125,7 +136,10 @@ class Output:
         table.show_header = any(columns)
         for column in columns:
             numbers = column.startswith("#")
-            table.add_column(column.removeprefix("#"), justify="right" if numbers else "left", overflow="fold")
+            # What people copy stands first, and is the last to be folded.
+            width = None if numbers or table.columns else FIRST_COLUMN_WIDTH
+            justify: Literal["right", "left"] = "right" if numbers else "left"
+            table.add_column(column.removeprefix("#"), justify=justify, overflow="fold", min_width=width)
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
         self.console.print(table, soft_wrap=False)
@@ -136,14 +150,14 @@ class Output:
             self.say(title, "bold")
         width = max(map(len, pairs), default=0)
         for name, value in pairs.items():
-            self.console.print(Text(f"{name:<{width}}  ", style="cyan").append(safe(value), style="default"))
+            self.console.print(Text.assemble((f"{name:<{width}}  ", "cyan"), safe(value)))
 
     def warn(self, text: str) -> None:
         """A warning on stderr."""
         if self.as_json:
             sys.stderr.write(json.dumps({"warning": text}) + "\n")
         else:
-            self.errors.print(Text("warning: ", style="yellow").append(safe(text), style="default"))
+            self.errors.print(Text.assemble(("warning: ", "yellow"), safe(text)))
 
     def fail(self, text: str, *, code: str, exit_code: int) -> None:
         """The one sentence that an error prints on stderr."""
@@ -151,4 +165,4 @@ class Output:
             sys.stderr.write(json.dumps({"error": code, "message": text, "exit_code": exit_code}) + "\n")
         else:
             lines = "\n".join(safe(line) for line in text.splitlines())
-            self.errors.print(Text("error: ", style="bold red").append(lines, style="default"))
+            self.errors.print(Text.assemble(("error: ", "bold red"), lines))

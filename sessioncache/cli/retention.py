@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Annotated
 
 import typer
@@ -49,12 +50,12 @@ def _change(text: str) -> tuple[str, int | bool]:
 
 
 async def _get(state: State) -> RetentionPolicy:
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         return await cache.retention.get()
 
 
 async def _set(state: State, changes: list[tuple[str, int | bool]]) -> RetentionPolicy:
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         policy = RetentionPolicy.model_validate((await cache.retention.get()).model_dump() | dict(changes))
         await cache.retention.save(policy)
         return policy

@@ -148,8 +148,12 @@ def _end(error: BaseException, output: Output) -> int:
         case SessionCacheError():
             code = exit_code_for(error)
             output.fail(_with_remedy(error), code=error.code, exit_code=code)
+        case _ if type(error).__name__ == "NoArgsIsHelpError":
+            # typer brings its own copy of click, whose errors have no public name.
+            output.say(str(error))
+            code = Exit.USAGE
         case _:
-            text, word, code = _explain(error)
+            text, word, code = _explain(error, output)
             output.fail(text, code=word, exit_code=code)
     return code
 
@@ -162,11 +166,12 @@ OWN_ENDS: dict[type[BaseException], tuple[str, Exit]] = {
 }
 
 
-def _explain(error: BaseException) -> tuple[str, str, Exit]:
+def _explain(error: BaseException, output: Output) -> tuple[str, str, Exit]:
     """The sentence, the word and the code for an end that no exception of the library stands for."""
     if type(error) in OWN_ENDS:
         return (str(error), *OWN_ENDS[type(error)])
     if isinstance(error, typer.Abort):
+        output.note("")
         return "nothing was done: it was not confirmed (--yes confirms)", "aborted", Exit.NO
     if hasattr(error, "format_message"):
         # typer brings its own copy of click, whose errors have no public name.

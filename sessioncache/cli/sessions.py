@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from sessioncache.cli.output import Output, bytes_text, duration_text, safe, time_text
+from sessioncache.cli.output import Output, ago_text, bytes_text, duration_text, safe, time_text
 from sessioncache.cli.root import NegativeAnswer, State, run, state_of
 from sessioncache.sessions.models import Session, SessionSummary
 from sessioncache.types import UNSET, Page, check_session_id
@@ -47,7 +48,7 @@ def list_(
 
 
 async def _list(state: State, order: Order, limit: int, cursor: str | None, user: str | None) -> Page[SessionSummary]:
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         return await cache.sessions.list(
             order=order.value, limit=limit, cursor=cursor, user=UNSET if user is None else user
         )
@@ -66,8 +67,8 @@ def _show_page(output: Output, page: Page[SessionSummary]) -> None:
             session.status or "",
             session.messages,
             bytes_text(session.bytes),
-            time_text(session.updated_at),
-            time_text(session.deadline_at),
+            ago_text(session.updated_at),
+            ago_text(session.deadline_at),
         )
         for session in page
     ]
@@ -97,7 +98,7 @@ def missing_text(session_id: str) -> str:
 
 async def _get(state: State, session_id: str) -> Session | None:
     check_session_id(session_id)
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         return await cache.sessions.get(session_id)
 
 
@@ -151,6 +152,6 @@ def delete(
 
 
 async def _delete(state: State, session_ids: list[str]) -> dict[str, bool]:
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         answers = await asyncio.gather(*(cache.sessions.delete(session_id) for session_id in session_ids))
     return dict(zip(session_ids, answers, strict=True))

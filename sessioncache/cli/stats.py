@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Annotated
 
 import typer
@@ -50,10 +51,10 @@ def command(
 
 
 async def _totals(state: State) -> NamespaceStats:
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         return await cache.stats.get()
 
 
 async def _shards(state: State) -> list[ShardStats]:
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         return await cache.stats.shards()

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 import typer
@@ -68,7 +68,7 @@ async def _page(
     skip_damaged: bool,
 ) -> TranscriptPage:
     check_session_id(session_id)
-    async with state.cache() as cache:
+    async with aclosing(state.cache()) as cache:
         return await cache.transcripts.list(
             session_id,
             last=last,
@@ -98,7 +98,7 @@ async def _tail(state: State, session_id: str, last: int) -> None:
     task = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else sys.exit)
-    async with state.cache() as cache, cache.feed.subscribe(session_id) as changes:
+    async with aclosing(state.cache()) as cache, cache.feed.subscribe(session_id) as changes:
         page = await cache.transcripts.list(session_id, last=last)
         for entry in page:
             show_entry(state.output, entry)
@@ -148,10 +148,13 @@ def show_entry(output: Output, entry: Entry) -> None:
         output.emit({"seq": entry.seq, "at": entry.at, "message": entry.message})
         return
     role, text = message_text(entry.message)
-    line = Text(f"{entry.seq:>5} {entry.at.astimezone():%H:%M:%S} ", style="dim")
-    line.append(f"{safe(role):<10} ", style=STYLES.get(role, "bold"))
-    line.append("\n".join(safe(part) for part in text.splitlines()), style="default")
-    output.console.print(line)
+    output.console.print(
+        Text.assemble(
+            (f"{entry.seq:>5} {entry.at.astimezone():%H:%M:%S} ", "dim"),
+            (f"{safe(role):<10} ", STYLES.get(role, "bold")),
+            "\n".join(safe(part) for part in text.splitlines()),
+        )
+    )
 
 
 def message_text(message: Mapping[str, Any]) -> tuple[str, str]:

@@ -211,6 +211,8 @@ def _announce(output: Output, settings: Settings, embedded: EmbeddedServer | Non
     output.say(f"\nTry it, in another terminal, in {_python()}:\n", "bold")
     for line in _snippet(settings, hidden=url != settings.url):
         output.say(f"{safe(line)}", "cyan")
+    if embedded is not None and embedded.port != SERVER_PORT:
+        output.say(f"\nFor the other commands: export SESSIONCACHE_URL={settings.url}")
     output.say("\nCtrl-C stops everything.", "dim")
 
 
