@@ -48,12 +48,14 @@ BY_CLASS: Final[tuple[tuple[type[BaseException], type[SessionCacheError]], ...]]
 )
 
 BY_WORD: Final[dict[str, type[SessionCacheError]]] = {
+    "ASK": errors.BackendUnavailable,
     "BUSY": errors.BackendUnavailable,
     "CLUSTERDOWN": errors.BackendUnavailable,
     "CROSSSLOT": errors.ScriptFailure,
     "LOADING": errors.BackendUnavailable,
     "MASTERDOWN": errors.BackendUnavailable,
     "MISCONF": errors.BackendReadOnly,
+    "MOVED": errors.BackendUnavailable,
     "NOAUTH": errors.AccessDenied,
     "NOPERM": errors.AccessDenied,
     "NOREPLICAS": errors.BackendReadOnly,
