@@ -103,6 +103,8 @@ def test_errors_of_the_system_are_mapped(error: Exception, expected: type[Sessio
         ("MISCONF Redis is configured to save RDB snapshots", errors.BackendReadOnly),
         ("NOREPLICAS Not enough good replicas to write.", errors.BackendReadOnly),
         ("UNKILLABLE Sorry the script already executed write commands", errors.BackendUnavailable),
+        ("MOVED 4826 127.0.0.1:7000", errors.BackendUnavailable),
+        ("ASK 4826 127.0.0.1:7000", errors.BackendUnavailable),
         ("WRONGTYPE Operation against a key", errors.DecodeError),
         ("NOPERM this user has no permissions", errors.AccessDenied),
         ("WRONGPASS invalid username-password pair", errors.AccessDenied),
