@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 VENV_REDIS8 := .venv-redis8
 STAMP_REDIS8 := $(VENV_REDIS8)/.installed
 # What `make test-redis8` runs: the folders whose code meets the driver. Those that do not exist yet are left out.
-REDIS8_TESTS := $(wildcard tests/transport tests/sessions tests/transcripts tests/feed)
+REDIS8_TESTS := $(wildcard tests/transport tests/wire tests/sessions tests/transcripts tests/feed)
 CHECKED := sessioncache workers scripts tests $(wildcard benchmarks examples)
 
 export PYTHON
