@@ -153,6 +153,24 @@ async def test_errors_leave_no_slot_behind(office: Office, monkeypatch: pytest.M
     assert await office.queue.redis.zcard(office.queue.name) == 0
 
 
+async def test_a_server_that_hangs_does_not_hang_the_worker(
+    server: EmbeddedServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Redis takes a command and does not answer, the worker gives up in time, and goes on when it answers."""
+    monkeypatch.setattr(worker_module, "PAUSE_FIRST_S", 0)
+    office = Office(load_settings(namespaces=(namespace,)), cache_settings(url=server.url, command_timeout_ms=100))
+    worker = make_worker(office)
+    await office.queue.enqueue("prune", namespace, 0, job_id="one")
+    server.pause()
+    await worker._poll_iteration()
+    server.resume()
+    assert office.registry.get_sample_value("sessioncache_worker_queue_errors_total") == 1
+    await worker._poll_iteration()
+    await worker.drain(10)
+    await office.aclose()
+    assert runs(office, "prune", "done") == 1
+
+
 class Gate:
     """A run that ends when it is let go."""
 

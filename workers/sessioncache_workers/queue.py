@@ -59,6 +59,8 @@ class Queue:
         self.name = self._tag + (settings.queue_name or "sessioncache:queue:" + ",".join(settings.namespaces))
         """Key of the queue."""
         pool, self._besides = _pool(reached, endpoint)
+        # The cache's transport limits a call's time itself; arq limits nothing, so each answer has its limit here.
+        pool.connection_kwargs["socket_timeout"] = reached.command_timeout_ms / 1000
         self.redis: ArqRedis = ArqRedis(
             pool,
             job_serializer=to_json,
@@ -91,7 +93,7 @@ class Queue:
 
 
 def _pool(settings: Settings, endpoint: Endpoint) -> tuple[ConnectionPool, list[Redis]]:
-    """A pool with every time limit set, as the cache's own has, and clients to close besides it."""
+    """A pool whose connections are made as the cache's own are, and clients to close besides it."""
     if endpoint.kind == "cluster":
         return _cluster_pool(settings, endpoint), []
     if endpoint.kind == "sentinel":
@@ -108,7 +110,7 @@ def _cluster_pool(settings: Settings, endpoint: Endpoint) -> BlockingConnectionP
         for host, port in endpoint.hosts:
             client = cluster_client(settings, endpoint, host, port)
             try:
-                slots: list[list[Any]] = await client.execute_command("CLUSTER SLOTS")
+                slots: list[list[Any]] = await client.execute_command("CLUSTER", "SLOTS")
             except (RedisError, OSError) as error:
                 problem = error
             else:
