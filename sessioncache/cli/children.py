@@ -33,7 +33,7 @@ LOG_LINES: Final = 12
 class Worker:
     """One worker process with its health port and log."""
 
-    def __init__(self, name: str, settings: Settings, *, port: int, log: Path) -> None:
+    def __init__(self, name: str, settings: Settings, *, port: int, log: Path, tick_every_s: int | None) -> None:
         self.name = name
         self.port = port
         self.log = log
@@ -44,6 +44,9 @@ class Worker:
             "SESSIONCACHE_WORKER_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
         }
+        if tick_every_s is not None:
+            environment["SESSIONCACHE_WORKER_TICK_EVERY_S"] = str(tick_every_s)
+        # The one namespace above would be outvoted by it.
         environment.pop("SESSIONCACHE_NAMESPACES", None)
         with log.open("wb") as output:
             # A process group of its own: Ctrl-C reaches the command alone, which then decides the order of the end.
@@ -109,8 +112,16 @@ class Worker:
         return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (its log is empty)"
 
 
-def start_workers(settings: Settings, *, ports: list[int], folder: Path) -> list[Worker]:
+def start_workers(
+    settings: Settings, *, ports: list[int], folder: Path, tick_every_s: int | None = None
+) -> list[Worker]:
     """Start a worker a port.
+
+    Args:
+        settings: the server and the namespace that they look after.
+        ports: for health and metrics.
+        folder: takes their logs.
+        tick_every_s: how often they look for work; None: as they are set.
 
     Raises:
         ConfigurationError: the workers' distribution is not installed.
@@ -125,7 +136,7 @@ def start_workers(settings: Settings, *, ports: list[int], folder: Path) -> list
     try:
         for number, port in enumerate(ports, 1):
             log = folder / f"worker-{number}.log"
-            workers.append(Worker(f"worker {number}", settings, port=port, log=log))
+            workers.append(Worker(f"worker {number}", settings, port=port, log=log, tick_every_s=tick_every_s))
     except BaseException:
         for worker in workers:
             worker.stop()

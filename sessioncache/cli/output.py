@@ -101,6 +101,14 @@ def duration_text(milliseconds: int, *, digits: int = 4) -> str:
     return f"{milliseconds} ms"
 
 
+class Screen(Console):
+    """A console whose reader may have seen enough: no failure of the command, as rich would have it."""
+
+    def on_broken_pipe(self) -> None:
+        """The other end of the pipe is closed."""
+        raise BrokenPipeError
+
+
 class Output:
     """Where a command prints to."""
 
@@ -108,8 +116,8 @@ class Output:
         self.as_json = as_json
         # A pipe has no width; wrapping at 80 columns would part what a program, or grep, looks for.
         width = None if sys.stdout.isatty() else PIPE_WIDTH
-        self.console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
-        self.errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self.console = Screen(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
+        self.errors = Screen(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     @property
     def live(self) -> bool:
@@ -118,8 +126,16 @@ class Output:
 
     def emit(self, value: object) -> None:
         """One JSON object on a line of its own, and out at once."""
-        sys.stdout.write(json.dumps(plain(value), ensure_ascii=True) + "\n")
-        sys.stdout.flush()
+        self.write(json.dumps(plain(value), ensure_ascii=True) + "\n")
+
+    def write(self, text: str) -> None:
+        """Text as it is, and out at once."""
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Without its number, which typer would take for a failure of the command.
+            raise BrokenPipeError from None
 
     def say(self, text: str, style: str = "") -> None:
         """A line for people; not under `--json`."""

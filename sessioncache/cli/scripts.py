@@ -57,7 +57,7 @@ def show(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NA
     if output.console.is_terminal:
         output.console.print(Syntax(text, "lua", background_color="default"), soft_wrap=False)
     else:
-        typer.echo(text, nl=False)
+        output.write(text)
 
 
 def _facts(script: Script) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,22 @@ def test_a_wrong_shard_count(command: Command, cache: SessionCache) -> None:
         refused = command("--shards", "8", *words)
         assert refused.code == 4
         assert "SESSIONCACHE_SHARDS=4" in refused.err
+
+
+@pytest.mark.parametrize("words", [("keys",), ("keys", "--json"), ("scripts", "show", "transcripts.append")])
+def test_a_reader_that_has_seen_enough(words: tuple[str, ...]) -> None:
+    """A pipe that is closed at the other end, as `head` does, is the end and no failure."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "sessioncache", *words],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+            env=clean_environment(),
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_every_error_has_a_code() -> None:

@@ -38,6 +38,9 @@ REAL_CONVERSATIONS: Final = Path("..", "shared", "transcripts", "airline.jsonl")
 """Where conversations lie beside a clone, if they do."""
 
 HEALTH_PORT: Final = 9_564
+TICK_EVERY_S: Final = 1
+"""Somebody watches: the worker looks every second for what is due."""
+
 PROBLEMS_SHOWN: Final = 20
 AGENTS_MAX: Final = 1_000
 PROCESSES_MAX: Final = 64
@@ -187,7 +190,9 @@ def _speed(tally: Tally) -> dict[str, Any]:
 async def _workers(settings: Settings) -> AsyncIterator[list[Worker]]:
     """A worker beside the agents, its log in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="sessioncache-demo-") as folder:
-        workers = start_workers(settings, ports=free_ports(HEALTH_PORT, 1), folder=Path(folder))
+        workers = start_workers(
+            settings, ports=free_ports(HEALTH_PORT, 1), folder=Path(folder), tick_every_s=TICK_EVERY_S
+        )
         try:
             yield workers
         finally:
