@@ -10,9 +10,12 @@
 --   total     integer  how many messages the transcript has
 --   marks     text     one character a payload, as in transcripts.append
 --   payloads  text...  the messages of this part
--- REPLY   first_seq of the whole transcript
+-- REPLY   first_seq of the whole transcript; 0 where the swap was done already, so that a repeat stages nothing
 -- ERRORS  SCGONE SCCONFLICT SCLEASE SCRANGE SCTORN SCSCHEMA
 -- EMITS   -
+if recall_operation() then
+  return 0
+end
 local now = server_now_ms()
 local s, err = load_session()
 if err then

@@ -186,3 +186,14 @@ async def test_pop_and_delete_on_nothing(cache: AsyncSessionCache) -> None:
     assert await cache.transcripts.pop("s") is None
     assert not await cache.transcripts.delete("s")
     assert not await cache.sessions.exists("s")
+
+
+async def test_a_repeated_long_replacement_stages_nothing(engine: Engine, cache: AsyncSessionCache) -> None:
+    """A swap that was done is answered when it is sent again; its parts are not put aside, and take no numbers."""
+    messages = [{"n": number} for number in range(BATCH_ITEMS_MAX + 1)]
+    first = await cache.transcripts.save("s", messages, operation_id="op")
+    again = await cache.transcripts.save("s", messages, operation_id="op")
+
+    assert (first.repeated, again.repeated) == (False, True)
+    assert [key.name for key in list_keys(engine) if "staging" in key.name] == []
+    assert (await cache.transcripts.append("s", {"n": -1})).first_seq == first.last_seq + 1
