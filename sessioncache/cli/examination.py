@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from http.client import HTTPException
+from itertools import islice
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -35,11 +37,14 @@ from sessioncache.stats.models import ShardStats
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.transport.connect_async import connect
 from sessioncache.wire.call import Arg
-from sessioncache.wire.keys import Keyspace
+from sessioncache.wire.keys import Key, Keyspace
 
 __all__ = ["examine"]
 
 LAG_WARNING_MS: Final = 300_000
+SHARDS_ASKED: Final = 256
+"""Of how many shards the servers are looked for; a cluster has fewer than these."""
+
 JOBS: Final = ("expire", "prune", "reconcile")
 HEALTH_URL: Final = "http://127.0.0.1:9464"
 """Where a worker of this machine listens, unless it was told otherwise."""
@@ -116,8 +121,25 @@ async def _reach(transport: AsyncTransport, keys: Keyspace, settings: Settings) 
 
 
 async def _server(transport: AsyncTransport, keys: Keyspace) -> list[Finding]:
+    """The server, or every server of a cluster that has shards of the namespace: for each check the worst."""
+    shards = list(islice(keys, SHARDS_ASKED))
     answers = await transport.call_many(
-        [lua.info(config=keys.config, section=section) for section in SECTIONS], return_errors=True
+        [lua.info(config=shard.totals, section="server") for shard in shards], return_errors=True
+    )
+    routes: dict[str, Key] = {}
+    for shard, answer in zip(shards, answers, strict=True):
+        name = "" if isinstance(answer, SessionCacheError) else answer.get("run_id", "")
+        routes.setdefault(name, shard.totals)
+    found = [await _one_server(transport, route) for route in routes.values()]
+    worst = [max(same, key=lambda finding: list(Level).index(finding.level)) for same in zip(*found, strict=True)]
+    if len(found) == 1:
+        return worst
+    return [replace(finding, text=f"{finding.text} ({len(found)} servers were asked)") for finding in worst]
+
+
+async def _one_server(transport: AsyncTransport, route: Key) -> list[Finding]:
+    answers = await transport.call_many(
+        [lua.info(config=route, section=section) for section in SECTIONS], return_errors=True
     )
     server, memory, persistence, replication = (
         {} if isinstance(answer, SessionCacheError) else answer for answer in answers
@@ -173,7 +195,7 @@ async def _namespace(transport: AsyncTransport, keys: Keyspace) -> list[Finding]
     stored = await transport.call(questions.namespace_config(config=keys.config))
     if "shards" not in stored:
         text = f"namespace {keys.namespace!r} is new: the first use makes it with {keys.shards} shards"
-        return [Finding("shards", Level.ok, text)]
+        return [Finding("shards", Level.ok, text), Finding("schema", Level.ok, f"{SCHEMA}, once it is made")]
     findings: list[Finding] = []
     if stored["shards"] == str(keys.shards):
         findings.append(Finding("shards", Level.ok, f"{keys.shards}, as the namespace was made with"))
