@@ -6,15 +6,12 @@ missing a right, or runs a server without the command, gets the error in the ans
 
 from __future__ import annotations
 
-from typing import Any
-
 from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import Key
 
 __all__ = [
     "acl_dry_run",
     "acl_user",
-    "config_value",
     "key_memory",
     "key_ttl_ms",
     "key_type",
@@ -22,15 +19,6 @@ __all__ = [
     "namespace_config",
     "now",
 ]
-
-
-def config_value(*, config: Key, name: str) -> Call[str | None]:
-    """CONFIG GET of one directive; None where the server does not know it."""
-
-    def decode(reply: list[Any]) -> str | None:
-        return str(reply[1].decode()) if reply else None
-
-    return Call("server.config", "CONFIG", (), ("GET", name), decode=decode, routed_by=config)
 
 
 def acl_user(*, config: Key) -> Call[str]:
