@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 
-from sessioncache.errors import ConfigurationError, SessionCacheError
+from sessioncache.errors import ConfigurationError, NotReplicated, SessionCacheError
 from sessioncache.namespaces import lua
 from sessioncache.namespaces.server import EvictionPolicyWarning, ServerFacts, advice_on_eviction, refuse_old_server
 from sessioncache.transport.base import Transport
@@ -46,7 +46,8 @@ class Namespaces:
         refuse_old_server(facts)
         if isinstance(opened, ConfigurationError):
             raise ConfigurationError(f"namespace {self._keys.namespace!r}: {opened}") from opened
-        if isinstance(opened, SessionCacheError):
+        # A claim that too few replicas confirmed stands on the primary; whoever opens after a failover claims again.
+        if isinstance(opened, SessionCacheError) and not isinstance(opened, NotReplicated):
             raise opened
         advice = advice_on_eviction(facts)
         if advice is not None:
