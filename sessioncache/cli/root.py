@@ -23,7 +23,7 @@ from sessioncache.cli.exits import Exit, exit_code_for
 from sessioncache.cli.output import Output
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.client.build import make_settings
-from sessioncache.errors import BackendUnavailable, ConfigurationError, SessionCacheError
+from sessioncache.errors import BackendUnavailable, DataError, DecodeError, SchemaTooNew, SessionCacheError
 from sessioncache.namespaces.server import EvictionPolicyWarning
 from sessioncache.settings import Settings
 
@@ -184,7 +184,12 @@ def _explain(error: BaseException, output: Output) -> tuple[str, str, Exit]:
 
 
 def _with_remedy(error: SessionCacheError) -> str:
-    text = str(error)
-    if isinstance(error, BackendUnavailable) and not isinstance(error, ConfigurationError):
-        return f"{text.rstrip('. ')} (is a server running there? `sessioncache up` starts one; --url says where)"
+    """The error's sentence, and what to do where it does not say so."""
+    text = str(error).rstrip(". ")
+    if isinstance(error, BackendUnavailable):
+        return f"{text} (is a server running there? `sessioncache up` starts one; --url says where)"
+    if isinstance(error, DecodeError) and error.seq is not None:
+        return f"{text}; `transcripts show --skip-damaged` leaves it out"
+    if isinstance(error, DataError) and not isinstance(error, SchemaTooNew) and "sessions delete" not in text:
+        return f"{text}; restore it from a backup, or remove it with `sessioncache sessions delete`"
     return text
