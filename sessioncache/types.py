@@ -106,6 +106,9 @@ class Page(Generic[T_co]):
     cursor: str | None
     """Hand this to the same call for the next page; None: this was the last one."""
 
+    skipped: tuple[str, ...] = ()
+    """Ids of what cannot be read, left out because the caller said `on_corrupt="skip"`."""
+
     def __iter__(self) -> Iterator[T_co]:
         """Iterate over the items."""
         return iter(self.items)

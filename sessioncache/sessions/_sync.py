@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sessioncache.errors import InvalidArgument
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import DEFAULT_USER, Listing, user_page
-from sessioncache.sessions.models import Saved, Session, SessionSummary, Updated
+from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
 from sessioncache.sessions.record import authoritative_pairs, host_pairs, runtime_pairs, update_pairs
 from sessioncache.transport.base import Transport
 from sessioncache.types import (
@@ -69,6 +69,7 @@ class Sessions:
         limit: int = 50,
         cursor: str | None = None,
         user: str | Unset | None = UNSET,
+        on_corrupt: Literal["raise", "skip"] = "raise",
     ) -> Page[SessionSummary]:
         """A page of sessions by `updated_at`, the id breaking ties.
 
@@ -83,12 +84,16 @@ class Sessions:
             limit: sessions a page, 0 to 1000.
             cursor: of the page before, with the same order and user.
             user: only this user's; None is the user `default`.
+            on_corrupt: `skip` leaves out sessions whose record is damaged and names them in `skipped`.
 
         Raises:
             InvalidArgument: a negative limit, or a cursor that this call did not give out.
+            DecodeError: the record of a session on this page is damaged.
         """
         check_limit(limit, at_most=LIST_LIMIT_MAX)
-        listing = Listing(order, user=None if isinstance(user, Unset) else _user(user), cursor=cursor)
+        listing = Listing(
+            order, user=None if isinstance(user, Unset) else _user(user), cursor=cursor, skip=on_corrupt == "skip"
+        )
         if limit == 0:
             return Page((), cursor)
         if listing.user is not None:
@@ -111,9 +116,9 @@ class Sessions:
                 listing.take(index, reply)
         return listing.page()
 
-    def _of_user(self, user: str) -> Sequence[SessionSummary]:
+    def _of_user(self, user: str) -> Sequence[Listed]:
         """All sessions of one user, a batch of 500 a shard and round trip."""
-        found: list[SessionSummary] = []
+        found: list[Listed] = []
         pending = dict.fromkeys(range(self._keys.shards), "")
         while pending:
             calls = [
@@ -134,18 +139,26 @@ class Sessions:
         return found
 
     def each(
-        self, *, order: Order = "newest", user: str | Unset | None = UNSET, batch: int = 500
+        self,
+        *,
+        order: Order = "newest",
+        user: str | Unset | None = UNSET,
+        batch: int = 500,
+        on_corrupt: Literal["raise", "skip"] = "raise",
     ) -> Iterator[SessionSummary]:
         """Every session, a page at a time, each exactly once, also those that change meanwhile.
 
         Sessions that are created after the start may or may not be among them. Remembers the ids it has given out.
+
+        Raises:
+            DecodeError: a session's record is damaged; `on_corrupt="skip"` leaves such sessions out.
         """
         seen: set[str] = set()
         since: datetime | None = None
         while True:
             cursor, newest, found = None, None, False
             while True:
-                page = self.list(order=order, limit=batch, cursor=cursor, user=user)
+                page = self.list(order=order, limit=batch, cursor=cursor, user=user, on_corrupt=on_corrupt)
                 for session in page:
                     newest = newest or session.updated_at
                     if session.id not in seen:
@@ -153,7 +166,8 @@ class Sessions:
                         found = True
                         yield session
                 cursor = page.cursor
-                if cursor is None or (since is not None and page.items[-1].updated_at < since):
+                passed = since is not None and page.items and page.items[-1].updated_at < since
+                if cursor is None or passed:
                     break
             # Newest first, a session that was still ahead goes behind the reader when it changes: look again at what
             # has changed since the sweep began, until nothing there is new.

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sessioncache.errors import InvalidArgument
-from sessioncache.sessions.models import SessionSummary
+from sessioncache.sessions.models import Listed, SessionSummary
 from sessioncache.types import Order, Page, decode_cursor, encode_cursor
-from sessioncache.wire.keys import escape
 
 __all__ = ["DEFAULT_USER", "Listing", "user_page"]
 
@@ -27,14 +26,10 @@ Position = tuple[int, str]
 LOOK_AT_MAX: Final = 500
 
 
-def _position(session: SessionSummary) -> Position:
-    return round(session.updated_at.timestamp() * 1000), escape(session.id)
-
-
 class Listing:
     """One page in the making."""
 
-    def __init__(self, order: Order, *, user: str | None, cursor: str | None) -> None:
+    def __init__(self, order: Order, *, user: str | None, cursor: str | None, skip: bool) -> None:
         """Start at the cursor.
 
         Raises:
@@ -44,12 +39,13 @@ class Listing:
             raise InvalidArgument(f"order must be 'newest' or 'oldest', not {order!r}")
         self.order = order
         self.user = user
+        self.skip = skip
         self.after: Position | None = None
         if cursor is not None:
             self.after = self._read(cursor)
         self._limit = 0
         self._share = 0
-        self._items: list[tuple[Position, SessionSummary]] = []
+        self._items: list[Listed] = []
         self._reached: list[Position | None] = []
         self._open: set[int] = set()
         self._asked = False
@@ -83,10 +79,10 @@ class Listing:
             return []
         return [(index, self._reached[index], LOOK_AT_MAX) for index in self._blocking()]
 
-    def take(self, shard: int, reply: tuple[bool, Position | None, list[SessionSummary]]) -> None:
+    def take(self, shard: int, reply: tuple[bool, Position | None, list[Listed]]) -> None:
         """Take a shard's answer."""
         done, position, items = reply
-        self._items += [(_position(item), item) for item in items]
+        self._items += items
         if position is not None:
             self._reached[shard] = position
         if done:
@@ -103,16 +99,16 @@ class Listing:
         """Sorts positions into the order of the list."""
         return position if self.order == "oldest" else (-position[0], _Reversed(position[1]))
 
-    def _complete(self) -> list[tuple[Position, SessionSummary]]:
+    def _complete(self) -> list[Listed]:
         """Items in order, up to where every open shard has been looked at."""
-        ordered = sorted(self._items, key=lambda item: self.key(item[0]))
+        ordered = sorted(self._items, key=lambda item: self.key(item.position))
         reached = [self._reached[index] for index in self._open]
         if not reached:
             return ordered
         if None in reached:
             return []
         horizon = min(self.key(position) for position in reached if position is not None)
-        return [item for item in ordered if not horizon < self.key(item[0])]
+        return [item for item in ordered if not horizon < self.key(item.position)]
 
     def _blocking(self) -> Sequence[int]:
         """The open shards that have got least far: asking them moves the horizon."""
@@ -142,18 +138,27 @@ class _Reversed:
         return hash(self.text)
 
 
-def _page(listing: Listing, shown: Sequence[tuple[Position, SessionSummary]], *, more: bool) -> Page[SessionSummary]:
+def _page(listing: Listing, shown: Sequence[Listed], *, more: bool) -> Page[SessionSummary]:
+    items: list[SessionSummary] = []
+    skipped: list[str] = []
+    for item in shown:
+        if isinstance(item.found, SessionSummary):
+            items.append(item.found)
+        elif listing.skip:
+            skipped.append(item.id)
+        else:
+            raise item.found
     cursor = None
     if more and shown:
-        state = {"order": listing.order, "user": listing.user, "after": list(shown[-1][0])}
+        state = {"order": listing.order, "user": listing.user, "after": list(shown[-1].position)}
         cursor = encode_cursor("sessions.list", state)
-    return Page(tuple(item for _, item in shown), cursor)
+    return Page(tuple(items), cursor, tuple(skipped))
 
 
-def user_page(listing: Listing, sessions: Sequence[SessionSummary], limit: int) -> Page[SessionSummary]:
+def user_page(listing: Listing, sessions: Sequence[Listed], limit: int) -> Page[SessionSummary]:
     """A page of one user's sessions, all of which are at hand."""
-    items = sorted(((_position(session), session) for session in sessions), key=lambda item: listing.key(item[0]))
+    items = sorted(sessions, key=lambda item: listing.key(item.position))
     if listing.after is not None:
         start = listing.key(listing.after)
-        items = [item for item in items if start < listing.key(item[0])]
+        items = [item for item in items if start < listing.key(item.position)]
     return _page(listing, items[:limit], more=len(items) > limit)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.sessions.models import Saved, Session, SessionSummary, Updated
-from sessioncache.sessions.record import Pairs, merge_into, session_from, summary_from
+from sessioncache.sessions.models import Listed, Saved, Session, Updated
+from sessioncache.sessions.record import Pairs, listed_from, merge_into, session_from
 from sessioncache.types import datetime_from_ms
 from sessioncache.wire.call import Arg, Call, Write
 from sessioncache.wire.keys import SessionKeys, ShardKeys
@@ -38,13 +38,13 @@ def exists(*, session: SessionKeys, now_override_ms: int | None) -> Call[bool]:
 
 def list_(
     *, shard: ShardKeys, now_override_ms: int | None, newest: bool, after: tuple[int, str] | None, limit: int
-) -> Call[tuple[bool, tuple[int, str] | None, list[SessionSummary]]]:
+) -> Call[tuple[bool, tuple[int, str] | None, list[Listed]]]:
     """`sessions/list.lua`: whether the shard is done, the position reached, and the items."""
 
-    def decode(reply: list[Any]) -> tuple[bool, tuple[int, str] | None, list[SessionSummary]]:
+    def decode(reply: list[Any]) -> tuple[bool, tuple[int, str] | None, list[Listed]]:
         done, score, member, *items = reply
         position = (int(score), member.decode()) if member else None
-        return bool(done), position, [summary_from(item) for item in items]
+        return bool(done), position, [listed_from(item) for item in items]
 
     score, member = after or ("", "")
     args = (shard.record_prefix, _now(now_override_ms), int(newest), score, member, limit)
@@ -53,12 +53,12 @@ def list_(
 
 def by_user(
     *, shard: ShardKeys, now_override_ms: int | None, user: str, after_member: str, limit: int
-) -> Call[tuple[str, list[SessionSummary]]]:
+) -> Call[tuple[str, list[Listed]]]:
     """`sessions/by_user.lua`: the escaped id to go on after, empty at the end, and the items."""
 
-    def decode(reply: list[Any]) -> tuple[str, list[SessionSummary]]:
+    def decode(reply: list[Any]) -> tuple[str, list[Listed]]:
         following, *items = reply
-        return following.decode(), [summary_from(item) for item in items]
+        return following.decode(), [listed_from(item) for item in items]
 
     args = (shard.record_prefix, _now(now_override_ms), user, after_member, limit)
     return Call("sessions.by_user", load_script("sessions.by_user"), (shard.by_user,), args, decode=decode)

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sessioncache.errors import DecodeError
 from sessioncache.types import Base
 
-__all__ = ["MergeOutcome", "Saved", "Session", "SessionSummary", "Updated"]
+__all__ = ["Listed", "MergeOutcome", "Saved", "Session", "SessionSummary", "Updated"]
 
 MergeOutcome = Literal["created", "stored", "incoming"]
 """What a runtime save came to: there was no session; the stored authoritative group won; the incoming one did."""
@@ -102,6 +103,16 @@ class SessionSummary:
     status: str | None
     title: str | None
     pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Where a session stands in a list, and its line, or why there is none."""
+
+    position: tuple[int, str]
+    """Score and escaped id."""
+    id: str
+    found: SessionSummary | DecodeError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sessioncache.errors import DecodeError, InvalidArgument, LimitExceeded
-from sessioncache.sessions.models import Session, SessionSummary
+from sessioncache.sessions.models import Listed, Session, SessionSummary
 from sessioncache.types import UNSET, Unset, check_text, datetime_from_ms
 from sessioncache.wire.codec import decode_value, encode_value
 from sessioncache.wire.keys import unescape
@@ -19,10 +19,10 @@ __all__ = [
     "Pairs",
     "authoritative_pairs",
     "host_pairs",
+    "listed_from",
     "merge_into",
     "runtime_pairs",
     "session_from",
-    "summary_from",
     "update_pairs",
 ]
 
@@ -168,13 +168,14 @@ def _take_group(session: Session, fields: Mapping[str, bytes]) -> None:
     session.host = _json_fields("host:", fields.items())
 
 
-def summary_from(item: list[Any]) -> SessionSummary:
-    """The line of a list, from escaped id, score and fields."""
-    member, _score, fields = item
+def listed_from(item: list[Any]) -> Listed:
+    """The line of a list, from escaped id, score and fields; a DecodeError in its place, if the record is damaged."""
+    member, score, fields = item
     gen, revision, _seq, messages, size, created, updated, deadline, user, parent, status, title, pinned = fields
     session_id = unescape(member)
     try:
-        return SessionSummary(
+        position = (int(score), member.decode())
+        summary = SessionSummary(
             id=session_id,
             gen=gen.decode(),
             revision=int(revision),
@@ -190,7 +191,14 @@ def summary_from(item: list[Any]) -> SessionSummary:
             pinned=pinned == b"1",
         )
     except (AttributeError, TypeError, ValueError) as error:
-        raise DecodeError(f"the record of session {session_id!r} is damaged: {error!r}") from error
+        damage = DecodeError(f"the record of session {session_id!r} is damaged: {error!r}")
+        damage.__cause__ = error
+        return Listed((_number(score), member.decode()), session_id, damage)
+    return Listed(position, session_id, summary)
+
+
+def _number(score: bytes) -> int:
+    return int(score) if score.isdigit() else 0
 
 
 def _json_fields(prefix: str, fields: Iterable[tuple[str, bytes]]) -> dict[str, Any]:

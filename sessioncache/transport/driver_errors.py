@@ -86,7 +86,7 @@ def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheEr
     """
     if isinstance(error, SessionCacheError):
         return error
-    text = str(error)
+    text = str(error).partition(" script: ")[0]
     mapped = errors.from_script(text) if isinstance(error, driver.ResponseError) else None
     if mapped is None:
         kind = _class_for(error, text)

@@ -5,20 +5,20 @@ local function load_session()
     'created_ms', 'updated_ms', 'deadline_ms', 'ttl_ms', 'user', 'pinned', 'fence', 'retain:ttl_ms')
   if not v[1] then
     if redis.call('EXISTS', record, transcript) > 0 then
-      return nil, redis.error_reply('SCTORN the transcript or record is there, but the record has no gen')
+      return nil, redis.error_reply('SCTORN session ' .. id .. ': something of it is there, but its record has no gen')
     end
     return nil
   end
   local s = { gen = v[1], user = v[13] or '', pinned = v[14] == '1', fence = tonumber(v[15]) or 0 }
   if (tonumber(v[2]) or 0) > 1 then
-    return nil, redis.error_reply('SCSCHEMA the session has schema ' .. v[2] .. '; this release reads up to 1: upgrade it')
+    return nil, redis.error_reply('SCSCHEMA session ' .. id .. ' has schema ' .. v[2] .. '; this release reads up to 1: upgrade it')
   end
   local names = { 'revision', 'seq', 'first_seq', 'last_seq', 'messages', 'bytes', 'created_ms', 'updated_ms',
     'deadline_ms', 'ttl_ms' }
   for i, name in ipairs(names) do
     s[name] = tonumber(v[i + 2])
     if not s[name] then
-      return nil, redis.error_reply('SCTORN field ' .. name .. ' of the record is not a number')
+      return nil, redis.error_reply('SCTORN session ' .. id .. ': field ' .. name .. ' of the record is not a number')
     end
   end
   s.retain_ttl_ms = tonumber(v[16])

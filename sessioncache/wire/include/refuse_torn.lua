@@ -2,6 +2,6 @@
 local function refuse_torn(s)
   local length = redis.call('XLEN', transcript)
   if length ~= s.messages then
-    return redis.error_reply('SCTORN the record counts ' .. s.messages .. ' messages, the transcript has ' .. length)
+    return redis.error_reply('SCTORN session ' .. id .. ': the record counts ' .. s.messages .. ' messages, the transcript has ' .. length)
   end
 end

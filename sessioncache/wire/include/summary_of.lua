@@ -3,8 +3,8 @@
 local function summary_of(member, now)
   local v = redis.call('HMGET', record_prefix .. member, 'gen', 'revision', 'seq', 'messages', 'bytes', 'created_ms',
     'updated_ms', 'deadline_ms', 'user', 'parent', 'status', 'title', 'pinned')
-  local deadline_ms = tonumber(v[8])
-  if not v[1] or not deadline_ms or (deadline_ms > 0 and deadline_ms <= now) then
+  local deadline_ms = tonumber(v[8]) or 0
+  if not v[1] or (deadline_ms > 0 and deadline_ms <= now) then
     return nil
   end
   return { member, v }

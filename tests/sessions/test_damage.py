@@ -1,0 +1,67 @@
+"""Damaged records: each is told by name, and hides no other session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sessioncache import AsyncSessionCache, DataError, DecodeError, SessionTorn
+from tests.engines import Engine
+from tests.engines.raw import client_for
+
+pytestmark = pytest.mark.foreign_keys
+
+
+def _damage(cache: AsyncSessionCache, engine: Engine, field: str) -> None:
+    record = cache.keys.session("bad one").record
+    with client_for(engine, record) as client:
+        client.hset(record, field, "zzz")
+
+
+@pytest.mark.parametrize("field", ["revision", "deadline_ms", "created_ms"])
+async def test_a_damaged_record_is_named(cache: AsyncSessionCache, engine: Engine, field: str) -> None:
+    """Reading and writing a session with a damaged field is an error that names session and field."""
+    await cache.transcripts.append("bad one", {"n": 1})
+    _damage(cache, engine, field)
+    with pytest.raises(SessionTorn, match=rf"session bad%20one: field {field}"):
+        await cache.sessions.get("bad one")
+    with pytest.raises(SessionTorn, match=rf"session bad%20one: field {field}"):
+        await cache.transcripts.append("bad one", {"n": 2})
+
+    assert await cache.sessions.delete("bad one")
+
+
+@pytest.mark.parametrize("field", ["revision", "deadline_ms"])
+@pytest.mark.parametrize("by_user", [False, True])
+async def test_a_damaged_record_hides_no_other(
+    cache: AsyncSessionCache, engine: Engine, field: str, *, by_user: bool
+) -> None:
+    """A list with a damaged session in it is an error that names it, or leaves it out and says so."""
+    for name in ("a", "bad one", "z"):
+        await cache.transcripts.append(name, {"n": 1}, user="ada")
+    _damage(cache, engine, field)
+    only: dict[str, Any] = {"user": "ada"} if by_user else {}
+    with pytest.raises(DecodeError, match="'bad one'"):
+        await cache.sessions.list(**only)
+    with pytest.raises(DecodeError, match="'bad one'"):
+        [session async for session in cache.sessions.each(**only)]
+    page = await cache.sessions.list(on_corrupt="skip", **only)
+
+    assert sorted(session.id for session in page) == ["a", "z"]
+    assert page.skipped == ("bad one",)
+    assert [session.id async for session in cache.sessions.each(order="oldest", on_corrupt="skip", **only)] == [
+        "a",
+        "z",
+    ]
+
+
+async def test_a_key_of_a_foreign_type_is_told(cache: AsyncSessionCache, engine: Engine) -> None:
+    """A record that is no hash is an error that says what to do, and can be deleted."""
+    record = cache.keys.session("bad one").record
+    with client_for(engine, record) as client:
+        client.set(record, "text")
+    with pytest.raises(DataError, match="sessions delete"):
+        await cache.sessions.get("bad one")
+
+    assert await cache.sessions.delete("bad one")
