@@ -6,6 +6,7 @@ this package sees one of them except as a `__cause__`.
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Final
 
@@ -70,6 +71,9 @@ BY_WORD: Final[dict[str, type[SessionCacheError]]] = {
 DENIED_IN_SCRIPT: Final = "ACL failure in script"
 """How servers begin the error of a script that may run, but not the command in it; it carries no word."""
 
+SCRIPT_SUFFIX: Final = re.compile(r" script: (?:[0-9a-f]{40}, )?on @user_script:\d+\.?$")
+"""What servers append to an error that a command raised inside a script."""
+
 ADVICE: Final[dict[type[SessionCacheError], str]] = {
     errors.AccessDenied: "check user, password and the ACL rules of this user",
     errors.BackendFull: "the server is out of memory: raise maxmemory, or let workers expire and prune sessions",
@@ -86,7 +90,7 @@ def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheEr
     """
     if isinstance(error, SessionCacheError):
         return error
-    text = str(error).partition(" script: ")[0]
+    text = SCRIPT_SUFFIX.sub("", str(error))
     mapped = errors.from_script(text) if isinstance(error, driver.ResponseError) else None
     if mapped is None:
         kind = _class_for(error, text)
