@@ -1,4 +1,5 @@
--- sessions.by_user: one shard's sessions of one user, in the order of their ids.
+-- sessions.by_user: one shard's sessions of one user, in the order of their ids. Where a record expired by itself, its entry may
+-- outlive it until a worker comes by; if somebody else has made a session of that id since, that one is not shown.
 --
 -- KEYS
 --   by_user  zset
@@ -17,7 +18,7 @@ local reply = { '' }
 for _, entry in ipairs(found) do
   local member = string.sub(entry, #user + 2)
   local item = summary_of(member, now)
-  if item then
+  if item and (item[2][9] or user) == user then
     reply[#reply + 1] = { item[1], item[2][7], item[2] }
   end
   reply[1] = member
