@@ -6,7 +6,7 @@ local function rank_after(index, score, member, inclusive)
   while low < high do
     local middle = math.floor((low + high) / 2)
     local found = redis.call('ZRANGE', index, middle, middle)[1]
-    if found < member or (inclusive and found == member) then
+    if sorts_before(found, member) or (inclusive and found == member) then
       low = middle + 1
     else
       high = middle
