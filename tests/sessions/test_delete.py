@@ -61,3 +61,27 @@ async def test_incarnations_do_not_mix(cache: AsyncSessionCache) -> None:
 
     assert second.first_seq == 1
     assert second.gen != first.gen
+
+
+async def test_two_deletes_within_the_hour_keep_both_memories(cache: AsyncSessionCache) -> None:
+    """A late repeat of a write to the incarnation before the last does not bring the session back either."""
+    for number in range(2):
+        await cache.transcripts.append("s", {"n": number}, operation_id=f"append {number}")
+        await cache.sessions.delete("s", operation_id=f"delete {number}")
+
+    for number in range(2):
+        assert (await cache.transcripts.append("s", {"n": number}, operation_id=f"append {number}")).repeated
+        assert await cache.sessions.delete("s", operation_id=f"delete {number}")
+    assert not await cache.sessions.exists("s")
+
+
+async def test_a_tombstone_remembers_the_last_sixteen(cache: AsyncSessionCache) -> None:
+    """However many incarnations come and go, the last 16 operations are known, and the list does not grow."""
+    for incarnation in range(3):
+        for number in range(15):
+            await cache.transcripts.append("s", {"n": number}, operation_id=f"{incarnation} {number}")
+        await cache.sessions.delete("s")
+
+    for number in range(15):
+        assert (await cache.transcripts.append("s", {"n": number}, operation_id=f"2 {number}")).repeated
+    assert not (await cache.transcripts.append("s", {"n": 0}, operation_id="0 0")).repeated
