@@ -18,7 +18,7 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
-from sessioncache.errors import BackendError, FeedGap
+from sessioncache.errors import BackendError, FeedGap, InvalidArgument
 from sessioncache.feed import lua
 from sessioncache.feed.models import Change
 from sessioncache.feed.position import Position
@@ -76,7 +76,7 @@ class AsyncSubscription:
         if cursor is not None:
             self._position.resume(cursor)
         self._ready: deque[Change] = deque()
-        self._gaps: deque[FeedGap] = deque()
+        self._gaps: deque[tuple[int, int, FeedGap]] = deque()
         self._given = Position(shards, session_id=session_id)
         self._given.after = dict(self._position.after)
 
@@ -84,8 +84,13 @@ class AsyncSubscription:
     def cursor(self) -> str:
         """A cursor behind the last change that was given out: a later subscription goes on from there.
 
-        It is meaningful once the `with` statement was entered.
+        Raises:
+            InvalidArgument: the `with` statement was not entered yet, so there is no place to go on from.
         """
+        if not self._given.known:
+            raise InvalidArgument(
+                "the subscription has no cursor yet; enter it with `async with`, or read from it, first"
+            )
         return self._given.cursor()
 
     async def __aenter__(self) -> Self:
@@ -123,7 +128,11 @@ class AsyncSubscription:
             await self._wait(wait_ms)
             await self._fill()
         if self._gaps:
-            raise self._gaps.popleft()
+            # One at a time: the cursor steps over a gap when it is told, and stays in front of those that are not.
+            shard, number, gap = self._gaps.popleft()
+            self._given.after[shard] = number
+            gap.cursor = self.cursor
+            raise gap
         changes = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
         for change in changes:
             self._given.after[change.shard] = change.number
@@ -148,10 +157,9 @@ class AsyncSubscription:
         for shard, (newest, changes) in zip(shards, await self._transport.call_many(calls), strict=True):
             gap = self._position.take(shard, newest, changes)
             if gap is not None:
-                self._gaps.append(gap)
-                self._given.after[shard] = changes[0].number - 1 if changes else newest
+                self._gaps.append((shard, changes[0].number - 1 if changes else newest, gap))
             followed = [change for change in changes if self._session_id in (None, change.session_id)]
-            if changes and not followed:
+            if changes and not followed and gap is None:
                 self._given.after[shard] = changes[-1].number
             found.append(followed)
         # By time across shards; within a shard the order of commits stays, even if the server's clock went back.

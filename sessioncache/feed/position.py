@@ -68,4 +68,4 @@ class Position:
             lost = f"changes {expected} to {first - 1} of shard {shard} were trimmed before they were read"
         else:
             return None
-        return FeedGap(f"{lost}; reload what you follow, then go on", cursor=self.cursor())
+        return FeedGap(f"{lost}; reload what you follow, then go on")

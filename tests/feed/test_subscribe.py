@@ -115,7 +115,29 @@ async def test_what_was_trimmed_is_a_gap_once(cache: AsyncSessionCache, engine: 
     assert [change.revision for change in rest] == [5, 6]
     async with cache.feed.subscribe("s", cursor=caught.value.cursor) as changes:
         await cache.transcripts.append("s", {"n": 6})
-        assert [change.revision for change in await _read(changes, 1)] == [7]
+        assert [change.revision for change in await _read(changes, 3)] == [5, 6, 7]
+
+
+async def test_several_gaps_are_told_one_by_one(cache: AsyncSessionCache, engine: Engine) -> None:
+    """A cursor taken after the first of several gaps leads to the others, and past no change that was not given out."""
+    ids = [f"s{number}" for number in range(40)]
+    async with cache.feed.subscribe() as changes:
+        for session_id in ids:
+            await cache.transcripts.append(session_id, {"n": 1})
+        for shard in (0, 1):
+            feed = cache.keys.shard(shard).feed
+            with client_for(engine, feed) as client:
+                client.xtrim(feed, maxlen=1, approximate=False)
+        left = sum(shard.feed_length for shard in await cache.stats.shards())
+        with pytest.raises(FeedGap, match="shard 0") as caught:
+            await changes.read(wait_ms=0)
+        assert caught.value.cursor == changes.cursor
+
+    async with cache.feed.subscribe(cursor=caught.value.cursor) as changes:
+        with pytest.raises(FeedGap, match="shard 1"):
+            await changes.read(wait_ms=0)
+        assert len(await _read(changes, left)) == left
+        assert await changes.read(wait_ms=0) == []
 
 
 async def test_changes_that_the_server_lost_are_a_gap(cache: AsyncSessionCache, engine: Engine) -> None:
