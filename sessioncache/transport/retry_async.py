@@ -58,8 +58,17 @@ class AsyncRetryTransport:
 
     async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together, and those that failed for a passing reason again."""
-        results = await self._inner.call_many(calls, return_errors=True)
-        if any(is_retryable(result) for result in results):
+        results: list[Any]
+        try:
+            results = await self._inner.call_many(calls, return_errors=True)
+        except SessionCacheError as error:
+            # None was sent: the namespace could not be opened, or no node of the cluster told where to send.
+            if not error.retryable:
+                raise
+            results = [error] * len(calls)
+        failure = next((result for result in results if is_retryable(result)), None)
+        if failure is not None:
+            self._tell(_name_of(calls), failure)
             await self._repeat(calls, results)
         if not return_errors:
             for result in results:
@@ -68,9 +77,8 @@ class AsyncRetryTransport:
         return results
 
     async def _repeat(self, calls: Sequence[Call[Any]], results: list[Any]) -> None:
-        name = "call_many" if len(calls) != 1 else calls[0].name
         try:
-            async for attempt in self._attempts(name):
+            async for attempt in self._attempts(_name_of(calls)):
                 with attempt:
                     failed = [index for index, result in enumerate(results) if is_retryable(result)]
                     again = await self._inner.call_many([calls[index] for index in failed], return_errors=True)
@@ -108,3 +116,7 @@ class AsyncRetryTransport:
     def _tell(self, name: str, error: SessionCacheError) -> None:
         for hook in self._hooks:
             hook.on_retry(name, error.code)
+
+
+def _name_of(calls: Sequence[Call[Any]]) -> str:
+    return "call_many" if len(calls) != 1 else calls[0].name

@@ -59,8 +59,17 @@ class RetryTransport:
 
     def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together, and those that failed for a passing reason again."""
-        results = self._inner.call_many(calls, return_errors=True)
-        if any(is_retryable(result) for result in results):
+        results: list[Any]
+        try:
+            results = self._inner.call_many(calls, return_errors=True)
+        except SessionCacheError as error:
+            # None was sent: the namespace could not be opened, or no node of the cluster told where to send.
+            if not error.retryable:
+                raise
+            results = [error] * len(calls)
+        failure = next((result for result in results if is_retryable(result)), None)
+        if failure is not None:
+            self._tell(_name_of(calls), failure)
             self._repeat(calls, results)
         if not return_errors:
             for result in results:
@@ -69,9 +78,8 @@ class RetryTransport:
         return results
 
     def _repeat(self, calls: Sequence[Call[Any]], results: list[Any]) -> None:
-        name = "call_many" if len(calls) != 1 else calls[0].name
         try:
-            for attempt in self._attempts(name):
+            for attempt in self._attempts(_name_of(calls)):
                 with attempt:
                     failed = [index for index, result in enumerate(results) if is_retryable(result)]
                     again = self._inner.call_many([calls[index] for index in failed], return_errors=True)
@@ -109,3 +117,7 @@ class RetryTransport:
     def _tell(self, name: str, error: SessionCacheError) -> None:
         for hook in self._hooks:
             hook.on_retry(name, error.code)
+
+
+def _name_of(calls: Sequence[Call[Any]]) -> str:
+    return "call_many" if len(calls) != 1 else calls[0].name

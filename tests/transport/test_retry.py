@@ -180,6 +180,14 @@ async def test_opening_is_patient_too(bench: Bench) -> None:
     assert bench.count("namespaces.open") == (3, 1)
 
 
+async def test_opening_is_patient_for_calls_sent_together(bench: Bench) -> None:
+    """Calls that could not be sent at all, because opening failed for a reason that passes, are sent again too."""
+    bench.faulty.faults.refuse("namespaces.open", times=2)
+    assert len(await bench.cache.stats.shards()) == 64
+    assert bench.count("namespaces.open") == (3, 1)
+    assert bench.hook.retries == [("call_many", "backend_unavailable")] * 2
+
+
 async def test_an_append_is_one_round_trip(bench: Bench) -> None:
     """Once the cache is open, an append is one call in one round trip; so are the reads."""
     await bench.cache.transcripts.append("chat", {"n": 0})
