@@ -17,6 +17,7 @@ call ── slot ── map ── node ──▶ reply
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -55,6 +56,7 @@ class AsyncClusterTransport:
         self._seeds = tuple(seeds)
         self._nodes: dict[Address, AsyncNode] = {}
         self._map: SlotMap | None = None
+        self._maps_asked = 0
         self._refreshing = Lock()
 
     async def call(self, call: Call[T]) -> T:
@@ -66,9 +68,8 @@ class AsyncClusterTransport:
         if not calls:
             return []
         groups: dict[Address, list[int]] = {}
-        slots = await self._slots()
         for index, call in enumerate(calls):
-            groups.setdefault(slots.owner(slot_of(call.route)), []).append(index)
+            groups.setdefault(await self._owner(call.route), []).append(index)
         replies = await gather(
             *[self._node(address).run([calls[index] for index in group]) for address, group in groups.items()]
         )
@@ -83,8 +84,7 @@ class AsyncClusterTransport:
         if len(streams) > 1:
             await sleep_ms(min(wait_ms, POLL_MS))
             return
-        slots = await self._slots()
-        node = self._node(slots.owner(slot_of(next(iter(streams)))))
+        node = self._node(await self._owner(next(iter(streams))))
         try:
             await node.listen(streams, wait_ms=wait_ms)
         except (RedisError, OSError) as error:
@@ -97,13 +97,12 @@ class AsyncClusterTransport:
             await node.aclose()
 
     async def _outcome(self, call: Call[Any]) -> Outcome:
-        slots = await self._slots()
-        (outcome,) = await self._node(slots.owner(slot_of(call.route))).run((call,))
+        (outcome,) = await self._node(await self._owner(call.route)).run((call,))
         return await self._followed(call, outcome)
 
     async def _followed(self, call: Call[Any], outcome: Outcome) -> Outcome:
         """The outcome after redirections, if there are any. No hop repeats a call that may have run."""
-        asked = (await self._slots()).owner(slot_of(call.route)) if isinstance(outcome, Exception) else ("", 0)
+        asked = await self._owner(call.route) if isinstance(outcome, Exception) else ("", 0)
         for hop in range(REDIRECTIONS_MAX):
             match redirection_in(outcome):
                 case Moved((host, port)):
@@ -128,6 +127,19 @@ class AsyncClusterTransport:
             node = self._nodes[address] = self._connect(address)
         return node
 
+    async def _owner(self, key: Key) -> Address:
+        """The primary of a key's slot.
+
+        Raises:
+            BackendUnavailable: no node serves it, or none can be asked; the next call asks for a new map.
+        """
+        slots = await self._slots()
+        try:
+            return slots.owner(slot_of(key))
+        except BackendUnavailable:
+            self._map = None
+            raise
+
     async def _slots(self) -> SlotMap:
         if self._map is None:
             async with self._refreshing:
@@ -136,14 +148,20 @@ class AsyncClusterTransport:
         return self._map
 
     async def _ask_for_map(self) -> SlotMap:
-        """Ask the nodes that are known, then the seeds, until one answers.
+        """Ask the nodes that are known, and the seeds, until one answers; each time begin with another one.
+
+        A node that was cut off from the others goes on telling its old map, so the same one is not believed twice
+        running.
 
         Raises:
             BackendUnavailable: none did.
         """
         ask: Call[Any] = Call("cluster.slots", "CLUSTER", (), ("SLOTS",), decode=list, routed_by=Key(""))
         last: SessionCacheError | None = None
-        for address in dict.fromkeys((*self._nodes, *self._seeds)):
+        addresses = deque(dict.fromkeys((*self._seeds, *self._nodes)))
+        addresses.rotate(-self._maps_asked)
+        self._maps_asked += 1
+        for address in addresses:
             (outcome,) = await self._node(address).run((ask,))
             if isinstance(outcome, list) and outcome:
                 return SlotMap(outcome, asked=address)

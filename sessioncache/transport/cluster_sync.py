@@ -18,6 +18,7 @@ call ── slot ── map ── node ──▶ reply
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -56,6 +57,7 @@ class ClusterTransport:
         self._seeds = tuple(seeds)
         self._nodes: dict[Address, Node] = {}
         self._map: SlotMap | None = None
+        self._maps_asked = 0
         self._refreshing = Lock()
 
     def call(self, call: Call[T]) -> T:
@@ -67,9 +69,8 @@ class ClusterTransport:
         if not calls:
             return []
         groups: dict[Address, list[int]] = {}
-        slots = self._slots()
         for index, call in enumerate(calls):
-            groups.setdefault(slots.owner(slot_of(call.route)), []).append(index)
+            groups.setdefault(self._owner(call.route), []).append(index)
         replies = gather(
             *[self._node(address).run([calls[index] for index in group]) for address, group in groups.items()]
         )
@@ -84,8 +85,7 @@ class ClusterTransport:
         if len(streams) > 1:
             sleep_ms(min(wait_ms, POLL_MS))
             return
-        slots = self._slots()
-        node = self._node(slots.owner(slot_of(next(iter(streams)))))
+        node = self._node(self._owner(next(iter(streams))))
         try:
             node.listen(streams, wait_ms=wait_ms)
         except (RedisError, OSError) as error:
@@ -98,13 +98,12 @@ class ClusterTransport:
             node.close()
 
     def _outcome(self, call: Call[Any]) -> Outcome:
-        slots = self._slots()
-        (outcome,) = self._node(slots.owner(slot_of(call.route))).run((call,))
+        (outcome,) = self._node(self._owner(call.route)).run((call,))
         return self._followed(call, outcome)
 
     def _followed(self, call: Call[Any], outcome: Outcome) -> Outcome:
         """The outcome after redirections, if there are any. No hop repeats a call that may have run."""
-        asked = (self._slots()).owner(slot_of(call.route)) if isinstance(outcome, Exception) else ("", 0)
+        asked = self._owner(call.route) if isinstance(outcome, Exception) else ("", 0)
         for hop in range(REDIRECTIONS_MAX):
             match redirection_in(outcome):
                 case Moved((host, port)):
@@ -129,6 +128,19 @@ class ClusterTransport:
             node = self._nodes[address] = self._connect(address)
         return node
 
+    def _owner(self, key: Key) -> Address:
+        """The primary of a key's slot.
+
+        Raises:
+            BackendUnavailable: no node serves it, or none can be asked; the next call asks for a new map.
+        """
+        slots = self._slots()
+        try:
+            return slots.owner(slot_of(key))
+        except BackendUnavailable:
+            self._map = None
+            raise
+
     def _slots(self) -> SlotMap:
         if self._map is None:
             with self._refreshing:
@@ -137,14 +149,20 @@ class ClusterTransport:
         return self._map
 
     def _ask_for_map(self) -> SlotMap:
-        """Ask the nodes that are known, then the seeds, until one answers.
+        """Ask the nodes that are known, and the seeds, until one answers; each time begin with another one.
+
+        A node that was cut off from the others goes on telling its old map, so the same one is not believed twice
+        running.
 
         Raises:
             BackendUnavailable: none did.
         """
         ask: Call[Any] = Call("cluster.slots", "CLUSTER", (), ("SLOTS",), decode=list, routed_by=Key(""))
         last: SessionCacheError | None = None
-        for address in dict.fromkeys((*self._nodes, *self._seeds)):
+        addresses = deque(dict.fromkeys((*self._seeds, *self._nodes)))
+        addresses.rotate(-self._maps_asked)
+        self._maps_asked += 1
+        for address in addresses:
             (outcome,) = self._node(address).run((ask,))
             if isinstance(outcome, list) and outcome:
                 return SlotMap(outcome, asked=address)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
+from redis.exceptions import ResponseError
 
 from sessioncache import AsyncSessionCache, BackendUnavailable, SessionCache
 from sessioncache.embedded import EmbeddedCluster, EmbeddedServer
 from sessioncache.embedded.waiting import wait_for
 from sessioncache.errors import SessionCacheError
+from sessioncache.transport.cluster_async import AsyncClusterTransport
+from sessioncache.transport.node_async import AsyncNode
 from sessioncache.transport.slots import SLOTS, SlotMap, slot_of
+from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 from tests.engines import Engine
 from tests.engines.caches import make_async_cache, make_sync_cache
@@ -197,6 +202,46 @@ def test_a_slot_that_nobody_serves_is_unavailable() -> None:
         slots.owner(150)
     slots.move(150, ("10.0.0.1", 7000))
     assert slots.owner(150) == ("10.0.0.1", 7000)
+
+
+class _Told:
+    """A node that tells one map, and has every call refused."""
+
+    def __init__(self, reply: list[Any], outcome: object) -> None:
+        self._reply = reply
+        self._outcome = outcome
+        self.told = 0
+
+    async def run(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        self.told += calls[0].name == "cluster.slots"
+        return [self._reply if call.name == "cluster.slots" else self._outcome for call in calls]
+
+
+PING: Call[Any] = Call("server.ping", "PING", (), (), decode=bytes, routed_by=Key("key"))
+
+
+async def test_a_map_with_a_hole_is_asked_for_again() -> None:
+    """A slot that nobody served when the map was made is found once somebody does."""
+    reply: list[Any] = [[0, 0, [b"a", 1]]]
+    node = _Told(reply, b"PONG")
+    cluster = AsyncClusterTransport(lambda _address: cast("AsyncNode", node), [("a", 1)])
+    with pytest.raises(BackendUnavailable, match="serves slot"):
+        await cluster.call(PING)
+    reply[0][1] = SLOTS - 1
+    assert await cluster.call(PING) == b"PONG"
+    assert node.told == 2
+
+
+async def test_a_node_that_was_cut_off_is_not_believed_twice_running() -> None:
+    """Where the map of one node leads to a node that does not answer, another node is asked."""
+    nodes = {
+        ("old", 1): _Told([[0, SLOTS - 1, [b"old", 1]]], ResponseError("CLUSTERDOWN The cluster is down")),
+        ("new", 2): _Told([[0, SLOTS - 1, [b"new", 2]]], b"PONG"),
+    }
+    cluster = AsyncClusterTransport(lambda address: cast("AsyncNode", nodes[address]), list(nodes))
+    with pytest.raises(BackendUnavailable):
+        await cluster.call(PING)
+    assert await cluster.call(PING) == b"PONG"
 
 
 def test_keys_of_a_shard_share_a_slot(engine: Engine) -> None:
