@@ -15,10 +15,11 @@ NAMESPACE_PREFIX = "t"
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "connection": ("ping", "select", "info", "client|setname", "client|setinfo"),
+    "cluster": ("cluster|slots", "asking"),
     "scripts": ("evalsha", "script|load", "time"),
     "keys": ("exists", "unlink", "rename", "persist", "pexpire", "pexpireat"),
     "hashes": ("hget", "hmget", "hgetall", "hset", "hdel", "hincrby", "hexists"),
-    "lists": ("rpush", "lpop", "lpos", "lindex"),
+    "lists": ("rpush", "lpop", "lpos", "lindex", "lset"),
     "sorted sets": ("zadd", "zrem", "zscore", "zcard", "zcount", "zrange", "zrangebyscore", "zrangebylex", "zscan"),
     "streams": ("xadd", "xrange", "xrevrange", "xread", "xlen", "xtrim", "xdel"),
     "durability": ("wait",),

@@ -5,6 +5,8 @@ local function recall_operation()
     local position = redis.call('LPOS', key, operation)
     if position then
       local packed = redis.call('LINDEX', key, position + 1)
+      -- WAIT speaks only of what its own connection wrote, so a repeat writes, too. A full server may refuse it.
+      redis.pcall('LSET', key, position + 1, packed)
       local reply, at = { '1' }, 1
       while at <= #packed do
         local length, start = string.match(packed, '^(%d+):()', at)
