@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sessioncache.errors import InvalidArgument
+from sessioncache.errors import Conflict, InvalidArgument
 from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
@@ -28,6 +28,9 @@ from sessioncache.wire.messages import BATCH_ITEMS_MAX, MessageEncoder
 __all__ = ["AsyncTranscripts"]
 
 SAVE_ITEMS_MAX = 1_000_000
+
+STAGING_TRIES = 5
+"""How often a long transcript is staged, where somebody creates the session anew while it is."""
 
 
 class AsyncTranscripts:
@@ -187,6 +190,7 @@ class AsyncTranscripts:
             InvalidArgument: as `append`; or `through` leaves too few sequence numbers for the new messages.
             LimitExceeded: as `append`; or `through` with more than 500 messages.
             SessionGone, VersionConflict, LeaseLost: by the base.
+            Conflict: others deleted and created the session each time its messages had been staged.
         """
         keys = self._keys.session(check_session_id(session_id))
         if through is not None:
@@ -195,10 +199,6 @@ class AsyncTranscripts:
         marks, payloads = self._encoder.encode(messages, items_max=items_max)
         write = self._write("transcripts.save", base, operation_id)
         staged = len(payloads) if len(payloads) > BATCH_ITEMS_MAX else 0
-        size = sum(map(len, payloads))
-        if staged:
-            await self._stage(keys, write, marks, payloads)
-            marks, payloads = "", []
         call = lua.save(
             session=keys,
             staging=keys.staging(write.operation),
@@ -206,11 +206,17 @@ class AsyncTranscripts:
             user=_user(user),
             through=through,
             staged=staged,
-            size=size,
-            marks=marks,
-            payloads=payloads,
+            size=sum(map(len, payloads)),
+            marks="" if staged else marks,
+            payloads=[] if staged else payloads,
         )
-        return await self._transport.call(call)
+        for _ in range(STAGING_TRIES):
+            if staged:
+                await self._stage(keys, write, marks, payloads)
+            replaced = await self._transport.call(call)
+            if replaced is not None:
+                return replaced
+        raise Conflict(f"session {session_id!r} was created anew by others each time its messages had been staged")
 
     async def _stage(self, keys: SessionKeys, write: Write, marks: str, payloads: Sequence[bytes]) -> None:
         """Put the parts of a long transcript aside, one round trip each."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sessioncache.errors import InvalidArgument
+from sessioncache.errors import Conflict, InvalidArgument
 from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
@@ -29,6 +29,9 @@ from sessioncache.wire.messages import BATCH_ITEMS_MAX, MessageEncoder
 __all__ = ["Transcripts"]
 
 SAVE_ITEMS_MAX = 1_000_000
+
+STAGING_TRIES = 5
+"""How often a long transcript is staged, where somebody creates the session anew while it is."""
 
 
 class Transcripts:
@@ -188,6 +191,7 @@ class Transcripts:
             InvalidArgument: as `append`; or `through` leaves too few sequence numbers for the new messages.
             LimitExceeded: as `append`; or `through` with more than 500 messages.
             SessionGone, VersionConflict, LeaseLost: by the base.
+            Conflict: others deleted and created the session each time its messages had been staged.
         """
         keys = self._keys.session(check_session_id(session_id))
         if through is not None:
@@ -196,10 +200,6 @@ class Transcripts:
         marks, payloads = self._encoder.encode(messages, items_max=items_max)
         write = self._write("transcripts.save", base, operation_id)
         staged = len(payloads) if len(payloads) > BATCH_ITEMS_MAX else 0
-        size = sum(map(len, payloads))
-        if staged:
-            self._stage(keys, write, marks, payloads)
-            marks, payloads = "", []
         call = lua.save(
             session=keys,
             staging=keys.staging(write.operation),
@@ -207,11 +207,17 @@ class Transcripts:
             user=_user(user),
             through=through,
             staged=staged,
-            size=size,
-            marks=marks,
-            payloads=payloads,
+            size=sum(map(len, payloads)),
+            marks="" if staged else marks,
+            payloads=[] if staged else payloads,
         )
-        return self._transport.call(call)
+        for _ in range(STAGING_TRIES):
+            if staged:
+                self._stage(keys, write, marks, payloads)
+            replaced = self._transport.call(call)
+            if replaced is not None:
+                return replaced
+        raise Conflict(f"session {session_id!r} was created anew by others each time its messages had been staged")
 
     def _stage(self, keys: SessionKeys, write: Write, marks: str, payloads: Sequence[bytes]) -> None:
         """Put the parts of a long transcript aside, one round trip each."""

@@ -23,7 +23,7 @@ if not s then
 end
 slide_after_read(s, now)
 local entries
-local from, to = tostring(start), stop and tostring(stop) or '+'
+local from, to = string.format('%.0f', start), stop and string.format('%.0f', stop) or '+'
 if newest == 1 then
   entries = redis.call('XREVRANGE', transcript, to, from, 'COUNT', limit)
 else

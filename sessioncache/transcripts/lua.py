@@ -143,10 +143,12 @@ def save(
     size: int,
     marks: str,
     payloads: Sequence[bytes],
-) -> Call[Replaced]:
-    """`transcripts/save.lua`."""
+) -> Call[Replaced | None]:
+    """`transcripts/save.lua`; None: stage anew."""
 
-    def decode(reply: list[Any]) -> Replaced:
+    def decode(reply: list[Any] | None) -> Replaced | None:
+        if reply is None:
+            return None
         repeated, created, gen, *numbers = reply
         revision, first_seq, last_seq, count, replaced, replaced_through = map(int, numbers)
         return Replaced(
@@ -169,7 +171,7 @@ def save(
         args,
         decode=decode,
         writes=True,
-        outcome=lambda saved: _outcome(repeated=saved.repeated, created=saved.created),
+        outcome=lambda saved: _outcome(repeated=saved.repeated, created=saved.created) if saved else "staged_anew",
     )
 
 

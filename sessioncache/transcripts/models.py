@@ -16,8 +16,8 @@ class Entry:
     """One message and where it stands."""
 
     seq: int
-    """Its number: 1 for the first message of a session, growing, never given out twice. There are gaps where messages
-    were popped or replaced."""
+    """Its number: 1 for the first message of a session, and growing. Appends never get a number that was given out
+    before; `save(through=…)` puts its messages on the last of the numbers that it frees. There are gaps."""
     ms: int
     """When the server took it, in milliseconds since 1970."""
     payload: bytes

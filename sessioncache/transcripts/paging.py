@@ -11,7 +11,7 @@ from typing import Final
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
 from sessioncache.transcripts.lua import RawEntry, RawPage
 from sessioncache.transcripts.models import Entry, TranscriptPage
-from sessioncache.types import check_limit, decode_cursor, encode_cursor
+from sessioncache.types import EXACT_MAX, check_limit, decode_cursor, encode_cursor
 from sessioncache.wire.messages import MessageEncoder
 
 __all__ = ["Window", "fits", "page_from"]
@@ -47,8 +47,8 @@ class Window:
             if start is not None or stop is not None or limit is not None:
                 raise InvalidArgument("give `last`, or a range (`start`, `stop`, `limit`), not both")
             return cls(0, None, check_limit(last, what="last", at_most=PAGE_MAX), newest=True)
-        first = 0 if start is None else check_limit(start, what="start")
-        final = None if stop is None else check_limit(stop, what="stop")
+        first = 0 if start is None else check_limit(start, what="start", at_most=EXACT_MAX)
+        final = None if stop is None else check_limit(stop, what="stop", at_most=EXACT_MAX)
         size = PAGE_DEFAULT if limit is None else check_limit(limit, at_most=PAGE_MAX)
         return cls(first, final, size, newest=False)
 
@@ -95,8 +95,10 @@ def fits(head: RawPage | None, entries: tuple[RawEntry, ...], window: Window) ->
     if not entries:
         stop = head.last_seq if window.stop is None else window.stop
         return window.start > head.last_seq or stop < head.first_seq
-    if not window.newest and window.start <= head.first_seq and entries[0].seq != head.first_seq:
-        return False
+    if not window.newest and window.start <= head.first_seq:
+        whole = window.stop is None and len(entries) != min(window.limit or 1, head.count)
+        if whole or entries[0].seq != head.first_seq:
+            return False
     low, high = sorted((entries[0].seq, entries[-1].seq))
     return head.first_seq <= low and high <= head.last_seq
 

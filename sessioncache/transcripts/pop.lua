@@ -30,12 +30,12 @@ s.messages = s.messages - 1
 s.bytes = s.bytes - #payload
 s.last_seq = before and tonumber(string.match(before[1], '^%d+')) or 0
 s.first_seq = before and s.first_seq or 0
-write_record(s, rules, now)
 if before then
   redis.call('XDEL', transcript, popped[1])
 else
   redis.call('UNLINK', transcript)
 end
+write_record(s, rules, now)
 local reply = remember_operation(operations, { s.gen, s.revision, seq, ms, payload })
 index_session(s)
 count_totals(0, -1, -#payload)

@@ -12,7 +12,8 @@
 --   size      integer  bytes of the staged messages
 --   marks     text     one character a payload, as in transcripts.append
 --   payloads  text...  the messages
--- REPLY   repeated created gen revision first_seq last_seq messages replaced_messages replaced_through
+-- REPLY   repeated created gen revision first_seq last_seq messages replaced_messages replaced_through; nil where the session
+--         was created or replaced by another since the messages were staged, and they have to be staged anew
 -- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCTORN SCSCHEMA
 -- EMITS   transcript.replaced session.expired
 local done = recall_operation()
@@ -24,8 +25,15 @@ local s, rules, err = open_session(now)
 if err then
   return err
 end
-if staged > 0 and redis.call('XLEN', staging) ~= staged then
-  return redis.error_reply('SCRANGE the staged messages ran out of time: send the whole transcript again')
+if staged > 0 then
+  local note = redis.call('XRANGE', staging, '0-1', '0-1')[1]
+  if not note or redis.call('XLEN', staging) ~= staged + 1 then
+    return redis.error_reply('SCRANGE the staged messages ran out of time: send the whole transcript again')
+  end
+  if note[2][2] ~= (s.created and '' or s.gen) then
+    redis.call('UNLINK', staging)
+    return false
+  end
 end
 local before = { messages = s.messages, bytes = s.bytes, last_seq = s.last_seq }
 local kept, kept_bytes = {}, 0
@@ -51,6 +59,7 @@ take_user(s, user)
 write_record(s, rules, now)
 redis.call('UNLINK', transcript)
 if staged > 0 then
+  redis.call('XDEL', staging, '0-1')
   redis.call('RENAME', staging, transcript)
   redis.call('PERSIST', transcript)
   s.first_seq = tonumber(string.match(redis.call('XRANGE', transcript, '-', '+', 'COUNT', 1)[1][1], '^%d+'))

@@ -1,5 +1,6 @@
 -- transcripts.stage: puts a part of a long transcript aside, where `transcripts.save` picks all of it up in one swap. The first
--- part reserves sequence numbers in the record, so that what others append meanwhile is numbered after them.
+-- part reserves sequence numbers in the record, so that what others append meanwhile is numbered after them, and notes in an
+-- entry of its own, 0-1, of which incarnation; none, where there is no session yet.
 --
 -- KEYS
 --   @session
@@ -27,9 +28,9 @@ if s and not is_past(s, now) then
     return err
   end
 end
-local first = redis.call('XRANGE', staging, '-', '+', 'COUNT', 1)[1]
+local first = redis.call('XRANGE', staging, '1', '+', 'COUNT', 1)[1]
 local first_seq = first and tonumber(string.match(first[1], '^%d+'))
-local staged = redis.call('XLEN', staging)
+local staged = math.max(redis.call('XLEN', staging) - 1, 0)
 if staged < offset then
   return redis.error_reply('SCRANGE the parts staged before ran out of time: send the whole transcript again')
 end
@@ -38,6 +39,7 @@ if staged > offset then
 end
 if not first then
   first_seq = (s and s.seq or 0) + 1
+  redis.call('XADD', staging, '0-1', 'gen', s and s.gen or '')
   if s then
     redis.call('HSET', record, 'seq', first_seq + total - 1)
   end

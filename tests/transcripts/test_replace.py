@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from sessioncache import AsyncSessionCache, Base, InvalidArgument, LimitExceeded, VersionConflict
+from sessioncache.testing import AsyncGatedTransport
 from sessioncache.wire.messages import BATCH_ITEMS_MAX
 from tests.engines import Engine, list_keys
+from tests.engines.caches import lowest_transport
 
 
 async def _numbers(cache: AsyncSessionCache) -> list[int]:
@@ -197,3 +199,26 @@ async def test_a_repeated_long_replacement_stages_nothing(engine: Engine, cache:
     assert (first.repeated, again.repeated) == (False, True)
     assert [key.name for key in list_keys(engine) if "staging" in key.name] == []
     assert (await cache.transcripts.append("s", {"n": -1})).first_seq == first.last_seq + 1
+
+
+@pytest.mark.parametrize("event", ["created", "created anew"])
+async def test_a_session_that_changes_while_messages_are_staged(
+    engine: Engine, namespace: str, other_cache: AsyncSessionCache, event: str
+) -> None:
+    """Messages whose numbers were reserved in another incarnation, or in none, are staged again: none is shared."""
+    lowest, settings = lowest_transport(engine, namespace)
+    gated = AsyncGatedTransport(lowest)
+    gate = gated.gate("transcripts.save")
+    async with AsyncSessionCache(gated, settings) as cache:
+        if event == "created anew":
+            await other_cache.transcripts.append("s", {"n": "first"})
+        saving = asyncio.create_task(cache.transcripts.save("s", [{"n": n} for n in range(600)]))
+        await gate.reached()
+        await other_cache.sessions.delete("s")
+        appended = [await other_cache.transcripts.append("s", {"n": n}) for n in range(3)]
+        gate.open()
+        replaced = await saving
+
+        assert replaced.first_seq > appended[-1].last_seq
+        assert await _numbers(cache) == list(range(600))
+        assert (replaced.replaced, replaced.created) == (3, False)
