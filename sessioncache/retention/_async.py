@@ -47,7 +47,7 @@ class AsyncRetention:
     async def get_own(self, session_id: SessionId) -> SessionRetention:
         """What a session says for itself; all None for one that says nothing, or is unknown. One round trip."""
         keys = self._keys.session(check_session_id(session_id))
-        return await self._transport.call(lua.get_own(session=keys))
+        return await self._transport.call(lua.get_own(session=keys, now_override_ms=self._keys.now_override_ms))
 
     async def update(
         self,

@@ -46,7 +46,7 @@ class Retention:
     def get_own(self, session_id: SessionId) -> SessionRetention:
         """What a session says for itself; all None for one that says nothing, or is unknown. One round trip."""
         keys = self._keys.session(check_session_id(session_id))
-        return self._transport.call(lua.get_own(session=keys))
+        return self._transport.call(lua.get_own(session=keys, now_override_ms=self._keys.now_override_ms))
 
     def update(
         self,

@@ -41,13 +41,15 @@ def save_policy(*, key: Key, prefix: str, policy: RetentionPolicy) -> Call[int]:
     return Call("retention.save", "HSET", (key,), tuple(pairs), decode=int, writes=True)
 
 
-def get_own(*, session: SessionKeys) -> Call[SessionRetention]:
-    """HMGET of what a session says for itself."""
+def get_own(*, session: SessionKeys, now_override_ms: int | None) -> Call[SessionRetention]:
+    """`retention/get_own.lua`."""
 
-    def decode(reply: list[Any]) -> SessionRetention:
-        return SessionRetention(*(None if value is None else int(value) for value in reply))
+    def decode(reply: list[Any] | None) -> SessionRetention:
+        values = [None] * len(OWN_FIELDS) if reply is None else reply
+        return SessionRetention(*(None if value is None else int(value) for value in values))
 
-    return Call("retention.get_own", "HMGET", (session.record,), tuple(OWN_FIELDS.values()), decode=decode)
+    args = (session.escaped, "" if now_override_ms is None else now_override_ms)
+    return Call("retention.get_own", load_script("retention.get_own"), session.group, args, decode=decode)
 
 
 def update(

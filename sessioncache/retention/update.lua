@@ -19,7 +19,7 @@ if err then
   return err
 end
 if s.created then
-  return redis.error_reply('SCNOTFOUND there is no such session to keep')
+  return redis.error_reply('SCNOTFOUND there is no session ' .. id .. ' to keep')
 end
 local given, by_name, at = take_pairs(rest, 1, sets)
 s.retain_ttl_ms = tonumber(by_name['retain:ttl_ms']) or s.retain_ttl_ms

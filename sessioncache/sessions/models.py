@@ -34,7 +34,8 @@ class Session(BaseModel):
     id: str
     """Any non-empty text of at most 512 bytes without control characters."""
     user: str | None = None
-    """The owner. None leaves it, and is `default` for a new session."""
+    """The owner. A save gives one to a session that has none, and leaves one that is there: `sessions.update` changes
+    it. None is the user `default`."""
 
     title: str | None = None
     """What people call it. None: it has none."""

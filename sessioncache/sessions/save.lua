@@ -7,7 +7,7 @@
 --   @session
 -- ARGV
 --   @write
---   user              text     the owner; empty: leave, or the default user
+--   user              text     the owner of a session that has none yet; empty: none
 --   metadata_version  integer  of the incoming group
 --   pinned            integer  of the incoming group
 --   authoritative     integer  how many pairs of the incoming group come first in `rest`, metadata_version among them
@@ -57,7 +57,7 @@ end
 if s.created and #host_fields > 0 then
   redis.call('HSET', record, unpack(host_fields))
 end
-if not s.created then
+if s.user == 'default' then
   move_user(s, user)
 end
 local reply = { outcome, s.gen, s.revision, s.created_ms, s.updated_ms, s.deadline_ms, s.ttl_ms, s.first_seq, s.last_seq,

@@ -22,7 +22,7 @@ if err then
   return err
 end
 if s.created then
-  return redis.error_reply('SCNOTFOUND there is no such session to update')
+  return redis.error_reply('SCNOTFOUND there is no session ' .. id .. ' to update')
 end
 local given, _, at = take_pairs(rest, 1, sets)
 local bump, title_bump, changed = 0, 0, {}

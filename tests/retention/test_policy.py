@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sessioncache import UNSET, AsyncSessionCache, InvalidArgument, NotFound, RetentionPolicy, Session
+from sessioncache import UNSET, AsyncSessionCache, InvalidArgument, NotFound, RetentionPolicy, Session, SessionRetention
 from sessioncache.wire.script import load_script
 from tests.engines import Engine
 from tests.engines.raw import client_for
@@ -141,3 +141,13 @@ async def test_bad_retention_is_refused(cache: AsyncSessionCache) -> None:
         await cache.retention.save({"ttl_ms": 1})  # type: ignore[arg-type] # the point of the test
 
     assert not await cache.sessions.exists("s")
+
+
+async def test_an_overdue_session_says_nothing_for_itself(cache: AsyncSessionCache) -> None:
+    """What a session said for itself is gone with its deadline, swept or not."""
+    cache.keys.now_override_ms = NOW
+    await cache.sessions.save(Session(id="s"))
+    await cache.retention.update("s", ttl_ms=60_000)
+    cache.keys.now_override_ms = NOW + 60_000
+
+    assert await cache.retention.get_own("s") == SessionRetention(None, None, None, None)

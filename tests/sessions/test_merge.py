@@ -173,3 +173,17 @@ async def test_a_repeated_save_answers_the_first_reply(cache: AsyncSessionCache)
     assert (again.repeated, again.revision, again.first_seq) == (True, first.revision, 1)
     assert runner.title == "one"
     assert await cache.transcripts.count("s") == 1
+
+
+async def test_a_stale_save_does_not_give_the_session_back(cache: AsyncSessionCache) -> None:
+    """An owner that was changed by an edit stays, and the caller's object takes it; a session without one gets one."""
+    runner = Session(id="s", user="ann")
+    await cache.sessions.save(runner)
+    await cache.sessions.update("s", user="bob")
+    await cache.sessions.save(runner)
+    await cache.transcripts.append("t", {"n": 1})
+    await cache.sessions.save(Session(id="t", user="ann"))
+
+    assert runner.user == "bob"
+    assert [session.id for session in await cache.sessions.list(user="bob")] == ["s"]
+    assert [session.id for session in await cache.sessions.list(user="ann")] == ["t"]

@@ -48,7 +48,6 @@ async def test_a_full_server_writes_nothing_in_part(full_server: EmbeddedServer)
             cache.transcripts.append("new", {"n": 0}),
             cache.transcripts.save("chat", [{"n": 3}]),
             cache.transcripts.save("chat", [{"n": n} for n in range(600)]),
-            cache.transcripts.pop("chat"),
             cache.sessions.update("chat", title="x"),
             cache.retention.update("chat", ttl_ms=1_000_000),
         ):
@@ -61,7 +60,7 @@ async def test_a_full_server_writes_nothing_in_part(full_server: EmbeddedServer)
 async def test_a_full_server_can_be_emptied(full_server: EmbeddedServer) -> None:
     """Without memory sessions can be deleted, expired and trimmed, and the indexes follow."""
     async with AsyncSessionCache.from_url(full_server.url, namespace="acme", **HASTY) as cache:
-        for name in ("chat", "due", "long", "emptied"):
+        for name in ("chat", "due", "long", "emptied", "popped"):
             await cache.transcripts.append(name, [{"n": 0}, {"n": 1}])
         fill_up(full_server)
         trimmed = await cache.upkeep.trim(
@@ -70,6 +69,9 @@ async def test_a_full_server_can_be_emptied(full_server: EmbeddedServer) -> None
         assert [getattr(result, "messages", result) for result in trimmed] == [1]
         assert await cache.sessions.delete("chat")
         assert await cache.transcripts.delete("emptied")
+        popped = await cache.transcripts.pop("popped")
+        assert popped is not None
+        assert popped.message == {"n": 1}
         due = await cache.sessions.get("due")
         assert due is not None
         assert due.deadline_at is not None
@@ -77,7 +79,7 @@ async def test_a_full_server_can_be_emptied(full_server: EmbeddedServer) -> None
         expired = await cache.upkeep.expire(cache.keys.shard_of("due"), ["due"])
         cache.keys.now_override_ms = None
         assert [getattr(result, "outcome", result) for result in expired] == ["expired"]
-        assert sorted(summary.id for summary in await cache.sessions.list()) == ["emptied", "long"]
+        assert sorted(summary.id for summary in await cache.sessions.list()) == ["emptied", "long", "popped"]
     with full_server_client(full_server) as client:
         assert check_keys(scan_keys(client)) == []
 
