@@ -51,15 +51,18 @@ check: $(STAMP) ## all that continuous integration checks besides the tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/unasync.py --check
+	$(BIN)/python scripts/reference.py --check
 	$(BIN)/python -m pytest -q tests/tidy tests/scripts
 
 fix: $(STAMP) ## format, apply the safe fixes and regenerate
 	$(BIN)/ruff check --fix-only $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/python scripts/unasync.py
+	$(BIN)/python scripts/reference.py
 
-sync: $(STAMP) ## regenerate the sync code from the async code
+sync: $(STAMP) ## regenerate the sync code from the async code, and the tables in docs/ from the code
 	$(BIN)/python scripts/unasync.py
+	$(BIN)/python scripts/reference.py
 
 bench: $(STAMP) ## measure appends and loads beside bare redis-py and other stores
 	@exec $(BIN)/python -m benchmarks $(ARGS)
@@ -69,5 +72,5 @@ pins: $(STAMP) ## write the versions now in .venv to constraints.txt
 	   sed -n '/^[^#].*;/p' constraints.txt; } > constraints.txt.new && mv constraints.txt.new constraints.txt
 
 clean: ## remove environments, caches and builds; the data of `make up` stays
-	rm -rf .venv .venv-redis8 build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
+	rm -rf .venv .venv-redis8 .venv-bench-* build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
