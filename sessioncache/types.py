@@ -49,6 +49,9 @@ Order: TypeAlias = Literal["newest", "oldest"]
 
 SESSION_ID_BYTES_MAX: Final = 512
 
+EXACT_MAX: Final = 2**53 - 1
+"""The largest number that scripts count with exactly."""
+
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
@@ -89,7 +92,7 @@ class Base:
             check_text(self.gen, what="base.gen", bytes_max=SESSION_ID_BYTES_MAX)
         for what, number in (("base.revision", self.revision), ("base.fence", self.fence)):
             if number is not None:
-                check_limit(number, what=what)
+                check_limit(number, what=what, at_most=EXACT_MAX)
 
 
 NO_BASE: Final = Base()

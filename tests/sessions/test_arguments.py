@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sessioncache import AsyncSessionCache, Base, InvalidArgument
+from sessioncache import AsyncSessionCache, Base, InvalidArgument, VersionConflict
 
 pytestmark = pytest.mark.engines("fakeredis")
 
@@ -45,3 +45,31 @@ def test_a_base_holds_only_what_the_server_compares(part: str) -> None:
     bad: dict[str, Any] = {"gen": 5, "revision": "x", "fence": -1}
     with pytest.raises(InvalidArgument, match=f"base.{part}"):
         Base(**{part: bad[part]})
+
+
+@pytest.mark.parametrize("part", ["revision", "fence"])
+def test_a_base_holds_only_numbers_that_scripts_count_with(part: str) -> None:
+    """A number beyond 2^53 is refused: scripts would compare, and store, another one."""
+    with pytest.raises(InvalidArgument, match=f"base.{part}"):
+        Base(**{part: 2**53})  # type: ignore[arg-type] # only the numbers of a base are given
+
+
+async def test_a_huge_revision_is_a_conflict(cache: AsyncSessionCache) -> None:
+    """The error names both revisions, also where a script would print the expected one with an exponent."""
+    await cache.transcripts.append("s", {})
+    with pytest.raises(VersionConflict) as caught:
+        await cache.transcripts.append("s", {}, base=Base(revision=2**53 - 1))
+
+    assert (caught.value.expected, caught.value.actual) == (2**53 - 1, 1)
+
+
+async def test_a_range_ends_where_numbers_do(cache: AsyncSessionCache) -> None:
+    """A sequence number that no stream can have is refused by name; one that is only large finds nothing."""
+    await cache.transcripts.append("s", {})
+    with pytest.raises(InvalidArgument, match="start"):
+        await cache.transcripts.list("s", start=2**64)
+    with pytest.raises(InvalidArgument, match="stop"):
+        await cache.transcripts.list("s", stop=2**64)
+
+    assert len(await cache.transcripts.list("s", start=2**53 - 1)) == 0
+    assert len(await cache.transcripts.list("s", start=1, stop=2**53 - 1)) == 1

@@ -76,6 +76,23 @@ async def test_a_read_is_one_moment(
 
 
 @pytest.mark.engines("valkey")
+@pytest.mark.parametrize("name", INTERFERENCES)
+async def test_a_whole_transcript_is_as_long_as_it_says(
+    engine: Engine, namespace: str, other_cache: AsyncSessionCache, name: str
+) -> None:
+    """A page of the whole transcript counts the messages that it has, and leads to no other page."""
+    lowest, settings = lowest_transport(engine, namespace)
+    parting = Parting(lowest)
+    async with AsyncSessionCache(parting, settings) as cache:
+        await cache.transcripts.append("s", [{"n": n} for n in range(1, 11)])
+        parting.in_between = lambda: INTERFERENCES[name](other_cache)
+        page = await cache.transcripts.list("s")
+
+    assert page.count == len(page)
+    assert page.cursor is None
+
+
+@pytest.mark.engines("valkey")
 async def test_a_session_that_comes_between_is_whole(
     engine: Engine, namespace: str, other_cache: AsyncSessionCache
 ) -> None:

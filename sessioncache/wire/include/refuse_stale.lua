@@ -8,8 +8,9 @@ local function refuse_stale(s)
     if s.revision == 0 then
       return redis.error_reply('SCGONE the session that this write is based on was deleted or has expired')
     end
-    return redis.error_reply('SCCONFLICT ' .. base_revision .. ' ' .. s.revision ..
-      ' the write is based on revision ' .. base_revision .. ', the session is at ' .. s.revision)
+    local expected = string.format('%.0f', base_revision)
+    return redis.error_reply('SCCONFLICT ' .. expected .. ' ' .. s.revision ..
+      ' the write is based on revision ' .. expected .. ', the session is at ' .. s.revision)
   end
   if fence and fence < s.fence then
     return redis.error_reply('SCLEASE the lease with token ' .. fence .. ' is lost: token ' .. s.fence .. ' has written')
