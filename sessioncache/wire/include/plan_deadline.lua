@@ -1,7 +1,8 @@
 -- plan_deadline: sets the session's deadline after a write. Sliding is lazy: it moves only where it would by more than 5 %
--- of the TTL, so that a busy session does not re-stamp its keys at every write. 0 means never.
+-- of the TTL, so that a busy session does not re-stamp its keys at every write. 0 means never. A TTL of more than a hundred
+-- years counts as a hundred: later times than a server or a calendar can hold would stop the script half-way.
 local function plan_deadline(s, rules, now)
-  local ttl = s.retain_ttl_ms or rules.ttl_ms
+  local ttl = math.min(s.retain_ttl_ms or rules.ttl_ms, 3155760000000)
   local wanted = now + ttl
   if ttl == 0 or (s.pinned and rules.keep_pinned) then
     wanted = 0
