@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from hiredis import pack_command
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.exceptions import ReadOnlyError
 
 __all__ = [
     "Lock",
@@ -40,11 +41,24 @@ class _Packing:
         return [pack_command(args)]
 
 
-class QuickConnection(_Packing, Connection):
+class _Leaving:
+    """Leaves a server that was demoted: an address that has moved on is only looked up by a new connection."""
+
+    async def read_response(self, *args: Any, **options: Any) -> object:
+        """The next reply; behind READONLY the connection is closed, and made anew by its next user."""
+        connection: Any = super()
+        try:
+            return await connection.read_response(*args, **options)
+        except ReadOnlyError:
+            await connection.disconnect(nowait=True)
+            raise
+
+
+class QuickConnection(_Packing, _Leaving, Connection):
     """A TCP connection."""
 
 
-class QuickSSLConnection(_Packing, SSLConnection):
+class QuickSSLConnection(_Packing, _Leaving, SSLConnection):
     """A TLS connection."""
 
 

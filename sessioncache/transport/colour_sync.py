@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock, Semaphore
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from redis import Connection as QuickConnection
-from redis import SSLConnection as QuickSSLConnection
+from redis import Connection, SSLConnection
 from redis import UnixDomainSocketConnection as QuickUnixConnection
+from redis.exceptions import ReadOnlyError
 from redis.sentinel import SentinelManagedConnection as QuickSentinelConnection
 from redis.sentinel import SentinelManagedSSLConnection as QuickSentinelSSLConnection
 
@@ -28,6 +28,27 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+class _Leaving:
+    """Leaves a server that was demoted: an address that has moved on is only looked up by a new connection."""
+
+    def read_response(self, *args: Any, **options: Any) -> object:
+        """The next reply; behind READONLY the connection is closed, and made anew by its next user."""
+        connection: Any = super()
+        try:
+            return connection.read_response(*args, **options)
+        except ReadOnlyError:
+            connection.disconnect()
+            raise
+
+
+class QuickConnection(_Leaving, Connection):
+    """A TCP connection."""
+
+
+class QuickSSLConnection(_Leaving, SSLConnection):
+    """A TLS connection."""
 
 
 def driver_timeout_s(limit_ms: int) -> float | None:

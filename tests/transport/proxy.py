@@ -47,6 +47,10 @@ class Proxy:
         assert self._server is not None
         return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
+    def move_to(self, port: int) -> None:
+        """Pass connections that are made from now on to another port; those that are there stay where they are."""
+        self._target = port
+
     async def _accept(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None

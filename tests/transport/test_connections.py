@@ -238,3 +238,21 @@ def test_the_sync_side_survives_killed_connections(engine: Engine, namespace: st
             assert cache.transcripts.append("chat", {"n": number}).last_seq == number + 1
         server_of(engine).command("SCRIPT", "FLUSH")
         assert cache.transcripts.count("chat") == 10
+
+
+async def test_an_address_that_moves_to_the_new_primary_is_followed(namespace: str) -> None:
+    """A demoted server that keeps its connections is left, in either colour: the next attempt asks the address."""
+    options: dict[str, Any] = {"namespace": namespace, "shards": 4, **PATIENT}
+    with EmbeddedServer(appendonly=False) as old, EmbeddedServer(appendonly=False) as new:
+        async with Proxy(old.port) as address, AsyncSessionCache.from_url(address.url, **options) as cache:
+            sync = SessionCache.from_url(address.url, **options)
+            try:
+                await cache.transcripts.append("chat", {"n": 1})
+                await asyncio.to_thread(sync.transcripts.append, "chat", {"n": 2})
+                address.move_to(new.port)
+                old.command("REPLICAOF", "127.0.0.1", str(new.port))
+                await cache.transcripts.append("chat", {"n": 3})
+                await asyncio.to_thread(sync.transcripts.append, "chat", {"n": 4})
+                assert await cache.transcripts.count("chat") == 2
+            finally:
+                sync.close()
