@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sessioncache.errors import DecodeError
 from sessioncache.retention.models import RetentionPolicy, SessionRetention, SessionRetentionUpdated
 from sessioncache.types import datetime_from_ms
 from sessioncache.wire.call import Arg, Call, Write
@@ -27,8 +28,11 @@ def get_policy(*, key: Key, prefix: str) -> Call[RetentionPolicy]:
     names = tuple(RetentionPolicy.model_fields)
 
     def decode(reply: list[Any]) -> RetentionPolicy:
-        stored = {name: int(value) for name, value in zip(names, reply, strict=True) if value is not None}
-        return RetentionPolicy.model_validate(stored)
+        try:
+            stored = {name: int(value) for name, value in zip(names, reply, strict=True) if value is not None}
+            return RetentionPolicy.model_validate(stored)
+        except ValueError as error:
+            raise DecodeError(f"the retention policy in {key} is damaged, save one anew: {error}") from error
 
     return Call("retention.get", "HMGET", (key,), tuple(prefix + name for name in names), decode=decode)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sessioncache import UNSET, AsyncSessionCache, InvalidArgument, NotFound, RetentionPolicy, Session, SessionRetention
+from sessioncache.errors import DecodeError
 from sessioncache.wire.script import load_script
 from tests.engines import Engine
 from tests.engines.raw import client_for
@@ -151,3 +152,15 @@ async def test_an_overdue_session_says_nothing_for_itself(cache: AsyncSessionCac
     cache.keys.now_override_ms = NOW + 60_000
 
     assert await cache.retention.get_own("s") == SessionRetention(None, None, None, None)
+
+
+@pytest.mark.parametrize("value", ["soon", "-5"])
+async def test_a_damaged_policy_is_named(cache: AsyncSessionCache, engine: Engine, value: str) -> None:
+    """A policy that somebody else wrote wrong is a DecodeError that names its key; saving one anew is the remedy."""
+    with client_for(engine, cache.keys.config) as client:
+        client.hset(cache.keys.config, "policy:ttl_ms", value)
+    with pytest.raises(DecodeError, match="config"):
+        await cache.retention.get()
+
+    await cache.retention.save(RetentionPolicy())
+    assert await cache.retention.get() == RetentionPolicy()
