@@ -21,7 +21,7 @@ from typing import Self
 from sessioncache.errors import BackendError, FeedGap, InvalidArgument
 from sessioncache.feed import lua
 from sessioncache.feed.models import Change
-from sessioncache.feed.position import Position
+from sessioncache.feed.position import Place, Position
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import SessionId, check_limit, check_session_id
 from sessioncache.wire.keys import Keyspace
@@ -76,7 +76,7 @@ class AsyncSubscription:
         if cursor is not None:
             self._position.resume(cursor)
         self._ready: deque[Change] = deque()
-        self._gaps: deque[tuple[int, int, FeedGap]] = deque()
+        self._gaps: deque[tuple[int, Place, FeedGap]] = deque()
         self._given = Position(shards, session_id=session_id)
         self._given.after = dict(self._position.after)
 
@@ -129,13 +129,13 @@ class AsyncSubscription:
             await self._fill()
         if self._gaps:
             # One at a time: the cursor steps over a gap when it is told, and stays in front of those that are not.
-            shard, number, gap = self._gaps.popleft()
-            self._given.after[shard] = number
+            shard, place, gap = self._gaps.popleft()
+            self._given.after[shard] = place
             gap.cursor = self.cursor
             raise gap
         changes = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
         for change in changes:
-            self._given.after[change.shard] = change.number
+            self._given.after[change.shard] = (change.number, change.ms)
         return changes
 
     async def _begin(self) -> None:
@@ -143,32 +143,33 @@ class AsyncSubscription:
             return
         calls = [lua.read(shard=self._keys.shard(shard), after=0, limit=0) for shard in self._position.after]
         replies = await self._transport.call_many(calls)
-        newest = dict(zip(self._position.after, (number for number, _ in replies), strict=True))
+        newest = dict(zip(self._position.after, (read.newest for read in replies), strict=True))
         self._position.after = newest
         self._given.after = dict(newest)
 
     async def _fill(self) -> None:
         shards = list(self._position.after)
         calls = [
-            lua.read(shard=self._keys.shard(shard), after=self._position.after[shard], limit=self._batch)
-            for shard in shards
+            lua.read(shard=self._keys.shard(shard), after=number, after_ms=ms, limit=self._batch)
+            for shard, (number, ms) in self._position.after.items()
         ]
         found: list[list[Change]] = []
-        for shard, (newest, changes) in zip(shards, await self._transport.call_many(calls), strict=True):
-            gap = self._position.take(shard, newest, changes)
+        for shard, read in zip(shards, await self._transport.call_many(calls), strict=True):
+            changes = read.changes
+            gap = self._position.take(shard, read)
             if gap is not None:
-                self._gaps.append((shard, changes[0].number - 1 if changes else newest, gap))
+                self._gaps.append((shard, (changes[0].number - 1, 0) if changes else read.newest, gap))
             followed = [change for change in changes if self._session_id in (None, change.session_id)]
             if changes and not followed and gap is None:
-                self._given.after[shard] = changes[-1].number
+                self._given.after[shard] = (changes[-1].number, changes[-1].ms)
             found.append(followed)
         # By time across shards; within a shard the order of commits stays, even if the server's clock went back.
-        self._ready.extend(heapq.merge(*found, key=lambda change: change.at))
+        self._ready.extend(heapq.merge(*found, key=lambda change: change.ms))
 
     async def _wait(self, wait_ms: int) -> None:
         streams = {
             self._keys.shard(shard).feed: f"{number}-18446744073709551615"
-            for shard, number in self._position.after.items()
+            for shard, (number, _ms) in self._position.after.items()
         }
         try:
             await self._transport.listen(streams, wait_ms=min(wait_ms, WAIT_MS))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sessioncache.errors import DecodeError
-from sessioncache.feed.models import Change
-from sessioncache.types import datetime_from_ms
+from sessioncache.feed.models import Change, FeedRead
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import ShardKeys, unescape
 from sessioncache.wire.script import load_script
@@ -14,14 +13,15 @@ from sessioncache.wire.script import load_script
 __all__ = ["read"]
 
 
-def read(*, shard: ShardKeys, after: int, limit: int) -> Call[tuple[int, list[Change]]]:
-    """`feed/read.lua`: the number of the newest change, and the changes after a number."""
+def read(*, shard: ShardKeys, after: int, limit: int, after_ms: int = 0) -> Call[FeedRead]:
+    """`feed/read.lua`; an `after_ms` of 0 is not known."""
 
-    def decode(reply: list[Any]) -> tuple[int, list[Change]]:
-        newest, entries = reply
-        return int(newest), [_change(shard.index, *entry) for entry in entries]
+    def decode(reply: list[Any]) -> FeedRead:
+        newest, newest_ms, diverged, entries = reply
+        changes = [_change(shard.index, *entry) for entry in entries]
+        return FeedRead((int(newest), int(newest_ms)), changes, bool(diverged))
 
-    args = (after, limit)
+    args = (after, after_ms or "", limit)
     return Call("feed.read", load_script("feed.read"), (shard.feed, shard.totals), args, decode=decode)
 
 
@@ -32,4 +32,4 @@ def _change(shard: int, entry_id: bytes, fields: list[bytes]) -> Change:
         kind, session_id, revision = details.pop("kind"), unescape(details.pop("id")), int(details.pop("revision"))
     except (KeyError, ValueError) as error:
         raise DecodeError(f"entry {entry_id.decode()} of the feed of shard {shard} is damaged: {error!r}") from error
-    return Change(kind, session_id, revision, datetime_from_ms(int(ms)), shard, int(number), details)
+    return Change(kind, session_id, revision, int(ms), shard, int(number), details)

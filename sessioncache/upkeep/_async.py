@@ -121,7 +121,8 @@ class AsyncUpkeep:
     async def changes(self, shard: int, *, after: int, limit: int) -> tuple[int, list[Change]]:
         """Number of a shard's newest change, and the changes after a number; limit 0: only the number."""
         call = feed_lua.read(shard=self._keys.shard(shard), after=after, limit=limit)
-        return await self._transport.call(call)
+        read = await self._transport.call(call)
+        return read.newest[0], read.changes
 
     async def policy(self, shard: int) -> RetentionPolicy:
         """The shard's copy of the namespace's retention policy."""
@@ -135,7 +136,7 @@ class AsyncUpkeep:
     async def view(self, shard: int, session_ids: Sequence[SessionId], *, after: int, limit: int) -> View:
         """Totals, records and what was changed since change `after`. One pipelined round trip, one look at each."""
         keys = self._keys.shard(shard)
-        before, *counters, later, (newest, changes) = await self._transport.call_many(
+        before, *counters, later, read = await self._transport.call_many(
             [
                 lua.totals(shard=keys),
                 *(lua.counters(session=self._keys.session(session_id)) for session_id in session_ids),
@@ -143,7 +144,7 @@ class AsyncUpkeep:
                 feed_lua.read(shard=keys, after=after, limit=limit),
             ]
         )
-        return View(before, before == later, counters, newest, changes)
+        return View(before, before == later, counters, read.newest[0], read.changes)
 
     async def settle(
         self, shard: int, *, settled: int, sessions: int, messages: int, size: int, lease: Lease | None = None

@@ -198,3 +198,32 @@ def test_the_sync_twin_iterates(sync_cache: SessionCache) -> None:
         change = next(iter(changes))
 
     assert (change.kind, change.session_id) == ("transcript.appended", "s")
+
+
+@pytest.mark.foreign_keys
+@pytest.mark.engines("valkey", "redis", "cluster")
+async def test_numbers_that_a_failover_gave_out_again_are_a_gap(cache: AsyncSessionCache, engine: Engine) -> None:
+    """A reader whose last changes were lost, and whose numbers others have now, hears FeedGap and goes on behind it."""
+    keys = cache.keys.session("s")
+    names = (keys.record, keys.transcript, keys.operations, keys.shard.totals, keys.shard.feed)
+    async with cache.feed.subscribe("s") as changes:
+        for number in range(3):
+            await cache.transcripts.append("s", {"n": number})
+        with client_for(engine, keys.record) as client:
+            behind = {name: client.dump(name) for name in names}
+        for number in range(3):
+            await cache.transcripts.append("s", {"lost": number})
+        await _read(changes, 6)
+        cursor = changes.cursor
+        with client_for(engine, keys.record) as client:
+            for name, value in behind.items():
+                client.execute_command("RESTORE", name, 0, value, "REPLACE")
+        await asyncio.sleep(0.002)
+        for number in range(5):
+            await cache.transcripts.append("s", {"new": number})
+        with pytest.raises(FeedGap, match="another one at number 6"):
+            await changes.read()
+        assert [change.number for change in await _read(changes, 2)] == [7, 8]
+    async with cache.feed.subscribe("s", cursor=cursor) as changes:
+        with pytest.raises(FeedGap, match="another one at number 6"):
+            await changes.read()
