@@ -7,6 +7,10 @@
 -- REPLY   repeated gen; nil where there is no session
 -- ERRORS  SCGONE SCCONFLICT SCLEASE
 -- EMITS   session.deleted session.expired
+local probe = redis.pcall('LPOS', operations, operation)
+if type(probe) == 'table' and probe.err then
+  redis.call('UNLINK', operations)
+end
 local done = recall_operation()
 if done then
   return done
@@ -15,6 +19,7 @@ local now = server_now_ms()
 local rules = load_policy()
 local s = salvage_session()
 if not s then
+  clear_vanished(rules, now)
   return false
 end
 if is_past(s, now) then

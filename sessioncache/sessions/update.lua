@@ -10,7 +10,7 @@
 --   user    text     the new owner; empty: leave
 --   rest    text...  names and values to set, then names to clear
 -- REPLY   repeated changed gen revision title_version metadata_version updated_ms
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCNOTFOUND SCTORN SCSCHEMA
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCNOTFOUND SCTORN SCSCHEMA
 -- EMITS   session.updated session.expired
 local done = recall_operation()
 if done then
@@ -48,6 +48,12 @@ for i = at, #rest do
   if redis.call('HEXISTS', record, rest[i]) == 1 then
     note(rest[i])
     cleared[#cleared + 1] = rest[i]
+  end
+end
+if #kept > 0 then
+  err = refuse_fields(kept, cleared)
+  if err then
+    return err
   end
 end
 local moves = user ~= '' and user ~= s.user

@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "cluster": ("cluster|slots", "asking"),
     "scripts": ("evalsha", "script|load", "time"),
     "keys": ("exists", "unlink", "rename", "persist", "pexpire", "pexpireat"),
-    "hashes": ("hget", "hmget", "hgetall", "hset", "hdel", "hincrby", "hexists"),
+    "hashes": ("hget", "hmget", "hgetall", "hkeys", "hset", "hdel", "hincrby", "hexists"),
     "lists": ("rpush", "lpop", "lpos", "lindex", "lset"),
     "sorted sets": ("zadd", "zrem", "zscore", "zcard", "zcount", "zrange", "zrangebyscore", "zrangebylex", "zscan"),
     "streams": ("xadd", "xrange", "xrevrange", "xread", "xlen", "xtrim", "xdel"),

@@ -65,3 +65,30 @@ async def test_a_key_of_a_foreign_type_is_told(cache: AsyncSessionCache, engine:
         await cache.sessions.get("bad one")
 
     assert await cache.sessions.delete("bad one")
+
+
+async def test_operations_of_a_foreign_type_do_not_stop_a_delete(cache: AsyncSessionCache, engine: Engine) -> None:
+    """A session whose list of operations is no list can still be deleted."""
+    await cache.transcripts.append("bad one", {"n": 1})
+    operations = cache.keys.session("bad one").operations
+    with client_for(engine, operations) as client:
+        client.set(operations, "text")
+
+    assert await cache.sessions.delete("bad one")
+    assert not await cache.sessions.exists("bad one")
+
+
+@pytest.mark.parametrize("then", ["create", "delete"])
+async def test_what_a_vanished_session_left_is_cleared(cache: AsyncSessionCache, engine: Engine, then: str) -> None:
+    """Index entries of a session that the server expired by itself go when its id is used, or deleted, again."""
+    await cache.transcripts.append("s", {"n": 1}, user="ada")
+    keys = cache.keys.session("s")
+    with client_for(engine, keys.record) as client:
+        client.delete(keys.record, keys.transcript, keys.operations)
+    if then == "create":
+        assert (await cache.transcripts.append("s", {"n": 1}, user="bob")).created
+    else:
+        assert not await cache.sessions.delete("s")
+    stats = await cache.stats.shards()
+
+    assert sum(shard.sessions for shard in stats) == sum(shard.indexed for shard in stats) == int(then == "create")

@@ -6,7 +6,16 @@ import asyncio
 
 import pytest
 
-from sessioncache import AsyncSessionCache, Base, InvalidArgument, NotFound, Session, SessionCache, VersionConflict
+from sessioncache import (
+    AsyncSessionCache,
+    Base,
+    InvalidArgument,
+    LimitExceeded,
+    NotFound,
+    Session,
+    SessionCache,
+    VersionConflict,
+)
 
 
 async def test_a_title_bumps_both_versions_and_a_pin_one(cache: AsyncSessionCache) -> None:
@@ -118,6 +127,19 @@ async def test_values_that_are_no_json_are_refused(cache: AsyncSessionCache) -> 
         await cache.sessions.update("s", metadata={"a": {1, 2}})
     with pytest.raises(InvalidArgument, match="field name"):
         await cache.sessions.update("s", metadata={"": 1})
+
+
+async def test_a_group_of_fields_is_bounded_over_many_edits(cache: AsyncSessionCache) -> None:
+    """Edits cannot pile up more fields than a save would take; room that is cleared in the same edit counts."""
+    await cache.sessions.save(Session(id="s", metadata={f"a{n}": n for n in range(200)}))
+    with pytest.raises(LimitExceeded, match="meta would have 257 fields"):
+        await cache.sessions.update("s", metadata={f"b{n}": n for n in range(57)})
+    await cache.sessions.update("s", metadata={f"b{n}": n for n in range(57)} | {"a0": None})
+    session = await cache.sessions.get("s")
+
+    assert session is not None
+    assert len(session.metadata) == 256
+    await cache.sessions.save(session)
 
 
 def test_the_sync_twin_does_the_same(sync_cache: SessionCache) -> None:

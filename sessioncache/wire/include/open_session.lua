@@ -13,6 +13,7 @@ local function open_session(now)
   if s then
     return s, rules, refuse_stale(s) or refuse_torn(s)
   end
+  clear_vanished(rules, now)
   s = {
     gen = operation .. string.format('%x', now), created = true, revision = 0, seq = 0, first_seq = 0, last_seq = 0,
     messages = 0, bytes = 0, created_ms = now, updated_ms = now, deadline_ms = -1, ttl_ms = 0, user = 'default', pinned = false,
