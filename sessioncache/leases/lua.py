@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sessioncache.wire.call import Arg, Call
+from sessioncache.wire.call import Call, optional
 from sessioncache.wire.keys import Key
 from sessioncache.wire.script import load_script
 
 __all__ = ["acquire", "release", "renew"]
-
-
-def _now(now_override_ms: int | None) -> Arg:
-    return "" if now_override_ms is None else now_override_ms
 
 
 def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int) -> Call[tuple[int, int] | None]:
@@ -21,13 +17,13 @@ def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int
     def decode(reply: list[Any] | None) -> tuple[int, int] | None:
         return None if reply is None else (int(reply[0]), int(reply[1]))
 
-    args = (_now(now_override_ms), holder, ttl_ms)
+    args = (optional(now_override_ms), holder, ttl_ms)
     return Call("leases.acquire", load_script("leases.acquire"), (lease,), args, decode=decode, writes=True)
 
 
 def renew(*, lease: Key, now_override_ms: int | None, holder: str, token: int, ttl_ms: int) -> Call[int]:
     """`leases/renew.lua`: the new end."""
-    args = (_now(now_override_ms), holder, token, ttl_ms)
+    args = (optional(now_override_ms), holder, token, ttl_ms)
     return Call("leases.renew", load_script("leases.renew"), (lease,), args, decode=int, writes=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sessioncache.errors import DecodeError
 from sessioncache.retention.models import RetentionPolicy, SessionRetention, SessionRetentionUpdated
 from sessioncache.types import datetime_from_ms
-from sessioncache.wire.call import Arg, Call, Write
+from sessioncache.wire.call import Arg, Call, Write, optional
 from sessioncache.wire.keys import Key, SessionKeys
 from sessioncache.wire.script import load_script
 
@@ -52,7 +52,7 @@ def get_own(*, session: SessionKeys, now_override_ms: int | None) -> Call[Sessio
         values = [None] * len(OWN_FIELDS) if reply is None else reply
         return SessionRetention(*(None if value is None else int(value) for value in values))
 
-    args = (session.escaped, "" if now_override_ms is None else now_override_ms)
+    args = (session.escaped, optional(now_override_ms))
     return Call("retention.get_own", load_script("retention.get_own"), session.group, args, decode=decode)
 
 

@@ -8,15 +8,11 @@ from typing import Any
 from sessioncache.sessions.models import Listed, Saved, Session, Updated
 from sessioncache.sessions.record import Pairs, listed_from, merge_into, session_from
 from sessioncache.types import datetime_from_ms
-from sessioncache.wire.call import Arg, Call, Write
+from sessioncache.wire.call import Call, Write, optional
 from sessioncache.wire.keys import SessionKeys, ShardKeys
 from sessioncache.wire.script import load_script
 
 __all__ = ["by_user", "count", "delete", "exists", "get", "list_", "save", "update"]
-
-
-def _now(now_override_ms: int | None) -> Arg:
-    return "" if now_override_ms is None else now_override_ms
 
 
 def get(*, session: SessionKeys, now_override_ms: int | None) -> Call[Session | None]:
@@ -25,13 +21,13 @@ def get(*, session: SessionKeys, now_override_ms: int | None) -> Call[Session | 
     def decode(reply: list[bytes] | None) -> Session | None:
         return None if reply is None else session_from(session.session_id, reply)
 
-    args = (session.escaped, _now(now_override_ms))
+    args = (session.escaped, optional(now_override_ms))
     return Call("sessions.get", load_script("sessions.get"), session.group, args, decode=decode)
 
 
 def exists(*, session: SessionKeys, now_override_ms: int | None) -> Call[bool]:
     """`sessions/exists.lua`."""
-    args = (session.escaped, _now(now_override_ms))
+    args = (session.escaped, optional(now_override_ms))
     script = load_script("sessions.exists")
     return Call("sessions.exists", script, session.group, args, decode=lambda reply: reply is not None)
 
@@ -47,7 +43,7 @@ def list_(
         return bool(done), position, [listed_from(item) for item in items]
 
     score, member = after or ("", "")
-    args = (shard.record_prefix, _now(now_override_ms), int(newest), score, member, limit)
+    args = (shard.record_prefix, optional(now_override_ms), int(newest), score, member, limit)
     return Call("sessions.list", load_script("sessions.list"), (shard.by_updated,), args, decode=decode)
 
 
@@ -60,7 +56,7 @@ def by_user(
         following, *items = reply
         return following.decode(), [listed_from(item) for item in items]
 
-    args = (shard.record_prefix, _now(now_override_ms), user, after_member, limit)
+    args = (shard.record_prefix, optional(now_override_ms), user, after_member, limit)
     return Call("sessions.by_user", load_script("sessions.by_user"), (shard.by_user,), args, decode=decode)
 
 
@@ -149,4 +145,4 @@ def delete(*, session: SessionKeys, write: Write) -> Call[bool]:
 def count(*, shard: ShardKeys, now_override_ms: int | None) -> Call[int]:
     """`sessions/count.lua`."""
     keys = (shard.by_updated, shard.deadlines)
-    return Call("sessions.count", load_script("sessions.count"), keys, (_now(now_override_ms),), decode=int)
+    return Call("sessions.count", load_script("sessions.count"), keys, (optional(now_override_ms),), decode=int)

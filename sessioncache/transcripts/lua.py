@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sessioncache.transcripts.models import Appended, Replaced
-from sessioncache.wire.call import Call, Write
+from sessioncache.wire.call import Call, Write, optional
 from sessioncache.wire.keys import Key, SessionKeys
 from sessioncache.wire.script import load_script
 
@@ -66,8 +66,8 @@ def list_(
         gen, revision, count, first_seq, last_seq, entries = reply
         return RawPage(gen.decode(), revision, count, first_seq, last_seq, tuple(map(_entry, entries)))
 
-    now = "" if now_override_ms is None else now_override_ms
-    args = (session.escaped, now, start, "" if stop is None else stop, limit, int(newest))
+    now = optional(now_override_ms)
+    args = (session.escaped, now, start, optional(stop), limit, int(newest))
     return Call("transcripts.list", load_script("transcripts.list"), session.group, args, decode=decode)
 
 
@@ -80,7 +80,7 @@ def head(*, session: SessionKeys, now_override_ms: int | None) -> Call[RawPage |
         gen, revision, count, first_seq, last_seq = reply
         return RawPage(gen.decode(), revision, count, first_seq, last_seq, ())
 
-    args = (session.escaped, "" if now_override_ms is None else now_override_ms)
+    args = (session.escaped, optional(now_override_ms))
     return Call("transcripts.head", load_script("transcripts.head"), session.group, args, decode=decode)
 
 
@@ -163,7 +163,7 @@ def save(
             repeated == b"1",
         )
 
-    args = (*write.args(session), user, "" if through is None else through, staged, size, marks, *payloads)
+    args = (*write.args(session), user, optional(through), staged, size, marks, *payloads)
     return Call(
         "transcripts.save",
         load_script("transcripts.save"),

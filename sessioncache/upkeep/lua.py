@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sessioncache.upkeep.models import Expired, Reindexed, Totals, Trimmed
-from sessioncache.wire.call import Arg, Call
+from sessioncache.wire.call import Call, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
 __all__ = ["by_user", "counters", "due", "expire", "listed", "records", "reindex", "settle", "totals", "trim"]
-
-
-def _now(now_override_ms: int | None) -> Arg:
-    return "" if now_override_ms is None else now_override_ms
 
 
 def due(*, shard: ShardKeys, now_override_ms: int | None, limit: int) -> Call[list[tuple[str, int]]]:
@@ -24,7 +20,7 @@ def due(*, shard: ShardKeys, now_override_ms: int | None, limit: int) -> Call[li
         pairs = zip(found[::2], found[1::2], strict=True)
         return [(unescape(member), int(now) - int(float(score))) for member, score in pairs]
 
-    args = (_now(now_override_ms), limit)
+    args = (optional(now_override_ms), limit)
     return Call("upkeep.due", load_script("upkeep.due"), (shard.deadlines,), args, decode=decode)
 
 
@@ -35,7 +31,7 @@ def expire(*, session: SessionKeys, lease: Key, now_override_ms: int | None, lea
         named: Any = reply[0].decode()
         return Expired(named, int(reply[1]), int(reply[2]))
 
-    args = (session.escaped, _now(now_override_ms), lease_token)
+    args = (session.escaped, optional(now_override_ms), lease_token)
     keys = (*session.group, lease)
     return Call("upkeep.expire", load_script("upkeep.expire"), keys, args, decode=decode, writes=True)
 
@@ -55,7 +51,7 @@ def trim(
     def decode(reply: list[Any]) -> Trimmed:
         return Trimmed(int(reply[0]), int(reply[1]), bool(reply[2]))
 
-    args = (session.escaped, _now(now_override_ms), lease_token, keep_messages, keep_bytes, keep_age_ms)
+    args = (session.escaped, optional(now_override_ms), lease_token, keep_messages, keep_bytes, keep_age_ms)
     keys = (*session.group, lease)
     return Call("upkeep.trim", load_script("upkeep.trim"), keys, args, decode=decode, writes=True)
 
@@ -75,7 +71,7 @@ def reindex(
         named: Any = state
         return Reindexed(named, tuple(repaired))
 
-    args = (session.escaped, _now(now_override_ms), lease_token, listed_user or "", int(listed_user is not None))
+    args = (session.escaped, optional(now_override_ms), lease_token, listed_user or "", int(listed_user is not None))
     keys = (*session.group, lease)
     return Call("upkeep.reindex", load_script("upkeep.reindex"), keys, args, decode=decode, writes=True)
 

@@ -16,7 +16,7 @@ from sessioncache.types import NO_BASE, Base
 from sessioncache.wire.keys import Key, SessionKeys
 from sessioncache.wire.script import Script
 
-__all__ = ["Arg", "Call", "Write", "new_operation_id", "operation_id_for"]
+__all__ = ["Arg", "Call", "Write", "new_operation_id", "operation_id_for", "optional"]
 
 Arg: TypeAlias = bytes | str | int
 T = TypeVar("T")
@@ -54,6 +54,11 @@ class Call(Generic[T]):
     def route(self) -> Key:
         """The key whose slot decides where this call goes."""
         return self.keys[0] if self.routed_by is None else self.routed_by
+
+
+def optional(value: int | None) -> Arg:
+    """An `integer` argument that may be missing: empty, which scripts read as nil."""
+    return "" if value is None else value
 
 
 def new_operation_id() -> str:
@@ -99,8 +104,8 @@ class Write:
         return (
             keys.escaped,
             self.operation,
-            "" if self.now_override_ms is None else self.now_override_ms,
+            optional(self.now_override_ms),
             base.gen or "",
-            "" if base.revision is None else base.revision,
-            "" if base.fence is None else base.fence,
+            optional(base.revision),
+            optional(base.fence),
         )
