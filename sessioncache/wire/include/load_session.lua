@@ -9,18 +9,20 @@ local function load_session()
     end
     return nil
   end
-  local s = { gen = v[1], user = v[13] or '', pinned = v[14] == '1', fence = tonumber(v[15]) or 0 }
   if (tonumber(v[2]) or 0) > 1 then
     return nil, redis.error_reply('SCSCHEMA session ' .. id .. ' has schema ' .. v[2] .. '; this release reads up to 1: upgrade it')
   end
-  local names = { 'revision', 'seq', 'first_seq', 'last_seq', 'messages', 'bytes', 'created_ms', 'updated_ms',
-    'deadline_ms', 'ttl_ms' }
-  for i, name in ipairs(names) do
-    s[name] = tonumber(v[i + 2])
-    if not s[name] then
-      return nil, redis.error_reply('SCTORN session ' .. id .. ': field ' .. name .. ' of the record is not a number')
+  for i = 3, 12 do
+    v[i] = tonumber(v[i])
+    if not v[i] then
+      local names = { 'revision', 'seq', 'first_seq', 'last_seq', 'messages', 'bytes', 'created_ms', 'updated_ms',
+        'deadline_ms', 'ttl_ms' }
+      return nil, redis.error_reply('SCTORN session ' .. id .. ': field ' .. names[i - 2] .. ' of the record is not a number')
     end
   end
-  s.retain_ttl_ms = tonumber(v[16])
-  return s
+  return {
+    gen = v[1], revision = v[3], seq = v[4], first_seq = v[5], last_seq = v[6], messages = v[7], bytes = v[8],
+    created_ms = v[9], updated_ms = v[10], deadline_ms = v[11], ttl_ms = v[12], user = v[13] or '', pinned = v[14] == '1',
+    fence = tonumber(v[15]) or 0, retain_ttl_ms = tonumber(v[16]),
+  }
 end

@@ -14,7 +14,6 @@ local function plan_deadline(s, rules, now)
     s.stamp = delta > ttl / 20 or delta < 0
   end
   if s.stamp then
-    s.deadline_ms = wanted
+    s.deadline_ms, s.ttl_ms = wanted, ttl
   end
-  s.ttl_ms = ttl
 end

@@ -11,6 +11,8 @@ local function write_record(s, rules, now, ...)
     redis.call('HSET', record, 'fence', fence)
   end
   redis.call('HSET', record, 'revision', s.revision, 'seq', s.seq, 'first_seq', s.first_seq, 'last_seq', s.last_seq,
-    'messages', s.messages, 'bytes', s.bytes, 'updated_ms', s.updated_ms, 'deadline_ms', s.deadline_ms,
-    'ttl_ms', s.ttl_ms, ...)
+    'messages', s.messages, 'bytes', s.bytes, 'updated_ms', s.updated_ms, ...)
+  if s.stamp then
+    redis.call('HSET', record, 'deadline_ms', s.deadline_ms, 'ttl_ms', s.ttl_ms)
+  end
 end

@@ -1,0 +1,17 @@
+-- recall_from: the first reply to this operation id that a list of operations remembers, marked as repeated, or nil.
+local function recall_from(key)
+  local position = redis.call('LPOS', key, operation)
+  if not position then
+    return nil
+  end
+  local packed = redis.call('LINDEX', key, position + 1)
+  -- WAIT speaks only of what its own connection wrote, so a repeat writes, too. A full server may refuse it.
+  redis.pcall('LSET', key, position + 1, packed)
+  local reply, at = { '1' }, 1
+  while at <= #packed do
+    local length, start = string.match(packed, '^(%d+):()', at)
+    reply[#reply + 1] = string.sub(packed, start, start + length - 1)
+    at = start + length
+  end
+  return reply
+end
