@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -130,6 +131,18 @@ async def test_a_tick_puts_in_sweeps_of_overdue_shards(
     ids = [name.decode() for name in await office.queue.redis.zrange(office.queue.name, 0, -1)]
     sweeps = {name.rsplit(":", 1)[0] for name in ids if name.startswith("expire:")}
     assert sweeps == {f"expire:{namespace}:{cache.keys.shard_of('a')}"}
+
+
+async def test_queues_of_one_redis_take_no_ticks_from_each_other(server: EmbeddedServer, namespace: str) -> None:
+    """Workers for other namespaces put the tick of the same second into their own queue, too."""
+    moment = datetime.now(UTC) + timedelta(days=1)
+    for name in (f"{namespace}-a", f"{namespace}-b"):
+        office = Office(load_settings(namespaces=(name,)), cache_settings(url=server.url))
+        worker = make_worker(office)
+        worker.cron_jobs[0].next_run = moment
+        await worker.run_cron(moment, 0.5)
+        assert await office.queue.redis.zcard(office.queue.name) == 1
+        await office.aclose()
 
 
 async def test_errors_leave_no_slot_behind(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

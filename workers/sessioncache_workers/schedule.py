@@ -64,6 +64,10 @@ async def _put_in(office: Office, namespace: str) -> None:
 
 
 def schedule(office: Office) -> list[CronJob]:
-    """The tick as arq takes it: workers of one queue run it once between them."""
+    """The tick as arq takes it: workers of one queue run it once between them.
+
+    arq keeps the jobs of all queues under one prefix, so the name tells the queues of one Redis apart: with one name,
+    every tick would be run for one of them and left out for the others.
+    """
     seconds = set(range(0, 60, office.settings.tick_every_s))
-    return [cron(tick, name=office.queue.job_id("cron", "tick"), second=seconds, unique=True)]
+    return [cron(tick, name=office.queue.job_id("cron", "tick", office.queue.name), second=seconds, unique=True)]
