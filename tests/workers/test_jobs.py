@@ -14,13 +14,14 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
-from sessioncache.embedded import EmbeddedServer
+from sessioncache.embedded import EmbeddedCluster, EmbeddedServer
 from sessioncache.errors import BackendUnavailable, LeaseLost
 from sessioncache.leases import Lease
 from sessioncache.maintenance import Report
 from sessioncache_workers import worker as worker_module
 from sessioncache_workers.jobs import JOBS, Run, shard_job
 from sessioncache_workers.office import OFFICE, Office
+from sessioncache_workers.queue import ABORT_SLOT
 from sessioncache_workers.schedule import tick
 from sessioncache_workers.settings import cache_settings, load_settings
 from sessioncache_workers.worker import ShardWorker, make_worker
@@ -182,6 +183,26 @@ async def test_a_server_that_hangs_does_not_hang_the_worker(
     await worker.drain(10)
     await office.aclose()
     assert runs(office, "prune", "done") == 1
+
+
+async def test_a_node_that_hangs_is_passed_over(namespace: str) -> None:
+    """A worker finds the owner of the queue's slot though the first node of its URL takes connections and is silent."""
+    with EmbeddedCluster(nodes=3, appendonly=False) as cluster:
+        owner = next(node for node in cluster.primaries() if _serves(node, ABORT_SLOT))
+        silent = next(node for node in cluster.primaries() if node is not owner)
+        url = f"redis+cluster://127.0.0.1:{silent.port},127.0.0.1:{owner.port}"
+        office = Office(load_settings(namespaces=(namespace,)), cache_settings(url=url, command_timeout_ms=200))
+        silent.pause()
+        try:
+            assert await asyncio.wait_for(office.queue.redis.zcard(office.queue.name), 20) == 0
+        finally:
+            silent.resume()
+            await office.aclose()
+
+
+def _serves(node: EmbeddedServer, slot: int) -> bool:
+    ranges: Any = node.command("CLUSTER", "SLOTS")
+    return any(first <= slot <= last and primary[1] == node.port for first, last, primary, *_replicas in ranges)
 
 
 class Gate:
