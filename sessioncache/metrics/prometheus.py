@@ -42,7 +42,11 @@ def new_registry() -> CollectorRegistry:
 
 def render(registry: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
     """What a scrape gets, and its content type: OpenMetrics where the Accept header asks for it, else plain text."""
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):
+        # A header that the library cannot read, such as one with the version `x`.
+        encode, content_type = choose_encoder("")
     return encode(registry), content_type
 
 

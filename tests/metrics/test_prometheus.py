@@ -131,6 +131,12 @@ def test_rendering_follows_the_accept_header(hook: PrometheusHook) -> None:
     assert b"_created" not in plain + openmetrics
 
 
+@pytest.mark.parametrize("accept", ["application/openmetrics-text; version=abc", "text/plain;version=1.x", "a;b,,;;="])
+def test_an_unreadable_accept_header_gets_the_plain_format(hook: PrometheusHook, accept: str) -> None:
+    """A header that makes no sense is answered, not failed on."""
+    assert render(hook.registry, accept)[1].startswith("text/plain")
+
+
 async def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks for metrics without prometheus-client is told what to install."""
     import sessioncache.metrics
