@@ -8,7 +8,7 @@ nothing that `rate()` needs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter, time
 from typing import TypeAlias
 
@@ -202,3 +202,9 @@ class NamespaceMetrics:
         self._bytes.labels(stats.namespace).set(stats.bytes)
         self._overdue.labels(stats.namespace).set(stats.overdue)
         self._lag.labels(stats.namespace).set(stats.lag_ms / 1000)
+
+    def forget(self, namespace: str) -> None:
+        """Show nothing of this namespace until somebody tells again: an old number looks like a true one."""
+        for gauge in (self._sessions, self._messages, self._bytes, self._overdue, self._lag):
+            with suppress(KeyError):  # raised by old releases where nothing was shown
+                gauge.remove(namespace)

@@ -13,6 +13,7 @@ from sessioncache import AsyncSessionCache, ConfigurationError, LimitExceeded, R
 from sessioncache.maintenance import Report
 from sessioncache.metrics import METRICS, NamespaceMetrics, PrometheusHook, WorkerMetrics, new_registry, render
 from sessioncache.metrics.names import LABELS
+from sessioncache.stats import NamespaceStats
 from sessioncache.telemetry import CallRecord, TelemetryHook
 from tests.engines import Engine
 from tests.maintenance.conftest import make_cache
@@ -135,6 +136,17 @@ def test_rendering_follows_the_accept_header(hook: PrometheusHook) -> None:
 def test_an_unreadable_accept_header_gets_the_plain_format(hook: PrometheusHook, accept: str) -> None:
     """A header that makes no sense is answered, not failed on."""
     assert render(hook.registry, accept)[1].startswith("text/plain")
+
+
+def test_a_forgotten_namespace_is_not_shown() -> None:
+    """What nobody knows any more has no number, least of all the last one; others keep theirs."""
+    gauges = NamespaceMetrics()
+    for namespace in ("gone", "known"):
+        gauges.show(NamespaceStats(namespace, 1, sessions=5, messages=5, bytes=5, overdue=5, lag_ms=5, changes=5))
+    for _ in range(2):
+        gauges.forget("gone")
+    shown = {sample.labels["namespace"] for family in gauges.registry.collect() for sample in family.samples}
+    assert shown == {"known"}
 
 
 async def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,12 +19,14 @@ from sessioncache.errors import BackendUnavailable, LeaseLost
 from sessioncache.leases import Lease
 from sessioncache.maintenance import Report
 from sessioncache_workers import worker as worker_module
+from sessioncache_workers.__main__ import watch
 from sessioncache_workers.jobs import JOBS, Run, shard_job
 from sessioncache_workers.office import OFFICE, Office
 from sessioncache_workers.queue import ABORT_SLOT
 from sessioncache_workers.schedule import tick
 from sessioncache_workers.settings import cache_settings, load_settings
 from sessioncache_workers.worker import ShardWorker, make_worker
+from tests.workers.conftest import until
 
 
 @pytest.fixture
@@ -183,6 +185,29 @@ async def test_a_server_that_hangs_does_not_hang_the_worker(
     await worker.drain(10)
     await office.aclose()
     assert runs(office, "prune", "done") == 1
+
+
+async def test_gauges_vanish_while_nobody_can_tell(server: EmbeddedServer, namespace: str) -> None:
+    """While Redis does not answer, the size of a namespace is not shown as it was; afterwards it is shown again."""
+    settings = load_settings(namespaces=(namespace,), gauges_every_s=0.02)
+    limits = {"command_timeout_ms": 100, "call_timeout_ms": 200}
+    office = Office(settings, cache_settings(url=server.url, **limits))
+
+    async def shown() -> bool:
+        return office.registry.get_sample_value("sessioncache_namespace_sessions", {"namespace": namespace}) is not None
+
+    async def hidden() -> bool:
+        return not await shown()
+
+    watching = asyncio.create_task(watch(office))
+    await until(shown, "the gauge is shown")
+    server.pause()
+    await until(hidden, "the gauge vanishes")
+    server.resume()
+    await until(shown, "the gauge is back")
+    watching.cancel()
+    await asyncio.wait({watching})
+    await office.aclose()
 
 
 async def test_a_node_that_hangs_is_passed_over(namespace: str) -> None:

@@ -117,6 +117,7 @@ async def watch(office: Office) -> None:
             try:
                 office.gauges.show(await cache.stats.get())
             except BackendError as error:
+                office.gauges.forget(namespace)
                 log.warning("gauges not refreshed", extra={"fields": {"namespace": namespace, "error": error.code}})
         await asyncio.sleep(office.settings.gauges_every_s)
 
