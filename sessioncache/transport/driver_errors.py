@@ -68,6 +68,13 @@ BY_WORD: Final[dict[str, type[SessionCacheError]]] = {
     "WRONGTYPE": errors.DecodeError,
 }
 
+OTHER_KIND: Final[dict[str, str]] = {
+    "This instance has cluster support disabled": "it is no cluster: write redis:// in place of redis+cluster://",
+    "unknown command 'SENTINEL'": "it is no Sentinel: redis+sentinel:// names the Sentinels, redis:// a server",
+    "DB index is out of range": "the number at the URL's end is a database that the server does not have",
+}
+"""How servers say, without a word in front, that the URL is one for another kind of server; and what to do."""
+
 DENIED_IN_SCRIPT: Final = "ACL failure in script"
 """How servers begin the error of a script that may run, but not the command in it; it carries no word."""
 
@@ -79,6 +86,12 @@ ADVICE: Final[dict[type[SessionCacheError], str]] = {
     errors.BackendFull: "the server is out of memory: raise maxmemory, or let workers expire and prune sessions",
     errors.DecodeError: "a key of the session has a foreign type: `sessioncache sessions delete` removes the session",
 }
+
+
+WORDLESS: Final[dict[type[SessionCacheError], str]] = {
+    errors.BackendTimeout: "no answer in time",
+}
+"""What is said where the exception has no text of its own."""
 
 
 def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheError:
@@ -94,8 +107,9 @@ def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheEr
     mapped = errors.from_script(text) if isinstance(error, driver.ResponseError) else None
     if mapped is None:
         kind = _class_for(error, text)
-        advice = f" ({ADVICE[kind]})" if kind in ADVICE else ""
-        mapped = kind(f"{call}: {text or type(error).__name__}{advice}")
+        advice = _other_kind(text) or ADVICE.get(kind)
+        said = text or WORDLESS.get(kind, type(error).__name__)
+        mapped = kind(f"{call}: {said}" + (f" ({advice})" if advice else ""))
     mapped.__cause__ = error
     return mapped
 
@@ -106,4 +120,10 @@ def _class_for(error: BaseException, text: str) -> type[SessionCacheError]:
             return ours
     if text.startswith(DENIED_IN_SCRIPT):
         return errors.AccessDenied
+    if _other_kind(text) is not None:
+        return errors.ConfigurationError
     return BY_WORD.get(text.partition(" ")[0], errors.ScriptFailure)
+
+
+def _other_kind(text: str) -> str | None:
+    return next((advice for start, advice in OTHER_KIND.items() if text.removeprefix("ERR ").startswith(start)), None)

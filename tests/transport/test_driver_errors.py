@@ -112,6 +112,10 @@ def test_errors_of_the_system_are_mapped(error: Exception, expected: type[Sessio
         ("READONLY You can't write against a read only replica.", errors.BackendReadOnly),
         ("ACL failure in script: User app has no permissions to run the 'hmget' command", errors.AccessDenied),
         ("ERR Error running script", errors.ScriptFailure),
+        ("ERR This instance has cluster support disabled", errors.ConfigurationError),
+        ("This instance has cluster support disabled", errors.ConfigurationError),
+        ("unknown command 'SENTINEL', with args beginning with: 'MASTERS'", errors.ConfigurationError),
+        ("DB index is out of range", errors.ConfigurationError),
     ],
 )
 def test_words_of_a_server_are_mapped(text: str, expected: type[SessionCacheError]) -> None:
