@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
@@ -33,5 +34,16 @@ def make_settings(url: str | None, namespace: str | None, options: Mapping[str, 
     try:
         return Settings(**(given | dict(options)))
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        problems = "; ".join(_problem(item) for item in error.errors())
         raise ConfigurationError(f"settings cannot work: {problems}") from error
+
+
+SECRET: Final = ("password", "url")
+"""What the names of settings end in whose values are not shown."""
+
+
+def _problem(item: ErrorDetails) -> str:
+    name = ".".join(map(str, item["loc"]))
+    value = "" if name.endswith(SECRET) else f" is {item['input']!r}"
+    reason = item["msg"].replace("Input should", "it should").partition(", unable")[0]
+    return f"{name} (or SESSIONCACHE_{name.upper()}){value}: {reason}"
