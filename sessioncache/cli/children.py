@@ -21,7 +21,7 @@ from sessioncache.cli.root import ChildEnded
 from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
 
-__all__ = ["Worker", "start_workers", "wait_until_ready"]
+__all__ = ["Worker", "how_it_ended", "start_workers", "wait_until_ready"]
 
 WATCHER: Final = """trap '' HUP INT QUIT TERM; read -r word; [ "$word" = done ] || kill -TERM "$1" """
 READY_LIMIT_S: Final = 30.0
@@ -112,6 +112,14 @@ class Worker:
         return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (its log is empty)"
 
 
+def how_it_ended(code: int) -> str:
+    """A child's end in words: `has ended with code 3`, `was killed by SIGKILL`."""
+    if code >= 0:
+        return f"has ended with code {code}"
+    known = {number.value: number.name for number in signal.Signals}
+    return f"was killed by {known.get(-code, f'signal {-code}')}"
+
+
 def start_workers(
     settings: Settings, *, ports: list[int], folder: Path, tick_every_s: int | None = None
 ) -> list[Worker]:
@@ -154,7 +162,7 @@ def wait_until_ready(workers: list[Worker]) -> None:
     for worker in workers:
         while not worker.is_ready():
             if worker.ended is not None:
-                raise ChildEnded(f"{worker.name} ended with code {worker.ended}; its log ends:\n{worker.last_words()}")
+                raise ChildEnded(f"{worker.name} {how_it_ended(worker.ended)}; its log ends:\n{worker.last_words()}")
             if time.monotonic() > deadline:
                 raise ChildEnded(
                     f"{worker.name} is not ready after {READY_LIMIT_S:g} s; its log ends:\n{worker.last_words()}"

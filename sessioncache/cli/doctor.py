@@ -27,7 +27,7 @@ def command(
         str | None, typer.Option(metavar="URL", help="Of a worker, such as http://127.0.0.1:9464.")
     ] = None,
 ) -> None:
-    """Check server, settings, rights, namespace, clock and workers; exit code 1 if there is a problem."""
+    """Check server, settings, rights, namespace and workers. A problem is exit code 1."""
     from sessioncache.cli.examination import examine
 
     state = state_of(context)

@@ -36,7 +36,7 @@ def command(
     context: typer.Context,
     session: Annotated[str | None, typer.Option(metavar="ID", help="The keys that this session has.")] = None,
 ) -> None:
-    """Show which keys exist: the catalogue of all kinds, or with --session those of one session."""
+    """Show the kinds of keys, or those of one session. --session says which."""
     state = state_of(context)
     if session is None:
         _catalogue(state)

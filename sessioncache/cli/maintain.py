@@ -54,7 +54,7 @@ def run_(
     job: Annotated[Job, typer.Argument(help="expire sweeps, prune trims transcripts, reconcile repairs lists.")],
     limit: Annotated[int, typer.Option(help="Most sessions to look at in each shard.")] = LIMIT,
 ) -> None:
-    """Run a job on every shard; shards that a worker holds are left to it, which is exit code 1."""
+    """Run a job on every shard. Shards that a worker holds are left to it, which is exit code 1."""
     state = state_of(context)
     output = state.output
     check_limit(limit, what="--limit", at_least=1)

@@ -48,7 +48,7 @@ def safe(text: object, *, limit: int | None = None) -> str:
 def plain(value: object) -> Any:  # noqa: ANN401 - any JSON value
     """The value in words of JSON: models and dataclasses become objects, times ISO 8601 text."""
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return plain(value.model_dump())
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):

@@ -28,7 +28,7 @@ def set_(
     context: typer.Context,
     changes: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="For example ttl_ms=86400000")],
 ) -> None:
-    """Change fields of the policy; a session gets a new TTL at its next write."""
+    """Change fields of the policy. A session gets a new TTL at its next write."""
     state = state_of(context)
     _print(state.output, run(_set(state, [_change(text) for text in changes])))
 

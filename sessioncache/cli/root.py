@@ -23,7 +23,14 @@ from sessioncache.cli.exits import Exit, exit_code_for
 from sessioncache.cli.output import Output
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.client.build import make_settings
-from sessioncache.errors import BackendUnavailable, DataError, DecodeError, SchemaTooNew, SessionCacheError
+from sessioncache.errors import (
+    BackendTimeout,
+    BackendUnavailable,
+    DataError,
+    DecodeError,
+    SchemaTooNew,
+    SessionCacheError,
+)
 from sessioncache.namespaces.server import EvictionPolicyWarning
 from sessioncache.settings import Settings
 
@@ -188,6 +195,8 @@ def _with_remedy(error: SessionCacheError) -> str:
     text = str(error).rstrip(". ")
     if isinstance(error, BackendUnavailable):
         return f"{text} (is a server running there? `sessioncache up` starts one; --url says where)"
+    if isinstance(error, BackendTimeout):
+        return f"{text} (is the server overloaded, or does it speak TLS where --url does not, or the reverse?)"
     if isinstance(error, DecodeError) and error.seq is not None:
         return f"{text}; `transcripts show --skip-damaged` leaves it out"
     if isinstance(error, DataError) and not isinstance(error, SchemaTooNew) and "sessions delete" not in text:

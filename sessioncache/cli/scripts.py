@@ -45,7 +45,7 @@ def list_(context: typer.Context) -> None:
 
 @group.command()
 def show(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Show a script: its header, and the text that is sent with its preamble and fragments."""
+    """Show a script as the server gets it. Its header comes first."""
     output = state_of(context).output
     if name not in script_names():
         raise WrongUsage(f"there is no script {name!r}; {nearest(name, script_names())}")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sessioncache.cli.output import Output, ago_text, bytes_text, duration_text, safe, time_text
-from sessioncache.cli.root import NegativeAnswer, State, run, state_of
+from sessioncache.cli.root import NegativeAnswer, State, WrongUsage, run, state_of
 from sessioncache.sessions.models import Session, SessionSummary
 from sessioncache.types import UNSET, Page, check_session_id
 
@@ -138,6 +138,8 @@ def delete(
     for session_id in session_ids:
         check_session_id(session_id)
     if not yes:
+        if state.output.as_json:
+            raise WrongUsage("nothing was done: under --json nobody is asked; confirm with --yes")
         names = ", ".join(repr(session_id) for session_id in session_ids)
         typer.confirm(f"Delete {safe(names)} for good?", abort=True, err=True)
     deleted = run(_delete(state, session_ids))

@@ -85,7 +85,7 @@ def tail(
     session_id: Annotated[str, typer.Argument(metavar="ID")],
     last: Annotated[int, typer.Option(help="Begin with the newest so many.")] = 10,
 ) -> None:
-    """Follow a transcript live, also of a session that does not exist yet; Ctrl-C ends it."""
+    """Follow a transcript live, until Ctrl-C. The session need not exist yet."""
     state = state_of(context)
     check_session_id(session_id)
     check_limit(last, what="--last", at_most=10_000)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from sessioncache.cli.children import Worker, start_workers, wait_until_ready
+from sessioncache.cli.children import Worker, how_it_ended, start_workers, wait_until_ready
 from sessioncache.cli.output import Output, safe
 from sessioncache.cli.root import ChildEnded, State, run, state_of
 from sessioncache.embedded import EmbeddedServer
@@ -35,6 +35,7 @@ HEALTH_PORT: Final = 9464
 PORT_MAX: Final = 65_535
 WORKERS_MAX: Final = 64
 WATCH_S: Final = 0.2
+AFTERWARDS: Final = ", and everything else was stopped with it; the data stay. Its log ends:"
 
 
 def command(
@@ -52,7 +53,7 @@ def command(
         int, typer.Option(help="First port for health and metrics; taken ones are passed over.")
     ] = HEALTH_PORT,
 ) -> None:
-    """Start a server and the workers; Ctrl-C stops them, the data stay.
+    """Start a server and the workers, until Ctrl-C. The data stay.
 
     With --url or SESSIONCACHE_URL no server is started: the workers join the one that is there.
     """
@@ -161,12 +162,10 @@ def _watch(stopping: threading.Event, embedded: EmbeddedServer | None, pool: lis
     """
     while not stopping.wait(WATCH_S):
         if embedded is not None and not embedded.running:
-            raise ChildEnded(f"the embedded server has ended; its log ends:\n{embedded.log_tail()}")
+            raise ChildEnded(f"the embedded server has ended{AFTERWARDS}\n{embedded.log_tail()}")
         for worker in pool:
             if worker.ended is not None:
-                raise ChildEnded(
-                    f"{worker.name} has ended with code {worker.ended}; its log ends:\n{worker.last_words()}"
-                )
+                raise ChildEnded(f"{worker.name} {how_it_ended(worker.ended)}{AFTERWARDS}\n{worker.last_words()}")
 
 
 def _stop_workers(pool: list[Worker]) -> None:
@@ -208,8 +207,10 @@ def _announce(output: Output, settings: Settings, embedded: EmbeddedServer | Non
     if not pool:
         pairs["workers"] = "none: expired sessions are absent at once, but nobody sweeps them"
     output.pairs(pairs)
-    output.say(f"\nTry it, in another terminal, in {_python()}:\n", "bold")
-    for line in _snippet(settings, hidden=url != settings.url):
+    hidden = url != settings.url
+    terminal = "another terminal where SESSIONCACHE_URL is that of the server" if hidden else "another terminal"
+    output.say(f"\nTry it, in {terminal}, in {_python()}:\n", "bold")
+    for line in _snippet(settings, hidden=hidden):
         output.say(f"{safe(line)}", "cyan")
     if embedded is not None and embedded.port != SERVER_PORT:
         output.say(f"\nFor the other commands: export SESSIONCACHE_URL={settings.url}")

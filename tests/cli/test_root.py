@@ -27,6 +27,15 @@ def test_help_lists_commands_and_exit_codes(bare: Command) -> None:
     assert [code for code in MEANINGS if f"{code.value}  {MEANINGS[code]}" not in shown.out] == []
 
 
+@pytest.mark.parametrize("words", [(), ("sessions",), ("transcripts",), ("retention",), ("maintain",), ("scripts",)])
+def test_help_cuts_no_sentence(bare: Command, words: tuple[str, ...]) -> None:
+    """The line of each command in a list of commands is a whole sentence."""
+    _, _, lines = bare(*words, "--help").out.partition("Commands:\n")
+    told = [line for line in lines.partition("\n\n")[0].splitlines() if line.strip()]
+    assert told
+    assert [line for line in told if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_options_are_taken_anywhere() -> None:
     """Global options may follow the command; what follows `--` is left alone."""
     given = ["sessions", "show", "--json", "--namespace", "n", "--url=u", "--", "--json"]
@@ -47,6 +56,7 @@ def test_options_are_taken_anywhere() -> None:
         (("retention", "set", "ttl_ms"), "is not NAME=VALUE"),
         (("maintain", "run", "expir"), "'expire', 'prune', 'reconcile'"),
         (("demo", "--agents", "1"), "1 agents cannot be spread over 2 processes"),
+        (("demo", "--keep"), "--keep needs --url"),
         (("demo", "--transcripts", "no-such-file.jsonl"), "there is no file 'no-such-file.jsonl'"),
         (("sessions", "show"), "Missing argument"),
     ],
@@ -66,7 +76,7 @@ def test_wrong_usage(bare: Command, words: tuple[str, ...], told: str) -> None:
         (("--url", "http://localhost"), "http"),
         (("--url", "redis://localhost:port"), "port"),
         (("--namespace", "a b"), "namespace 'a b' is not usable"),
-        (("--shards", "0"), "shards"),
+        (("--shards", "0"), "shards (or SESSIONCACHE_SHARDS) is 0: it should be greater than or equal to 1"),
     ],
 )
 def test_settings_that_cannot_work(bare: Command, options: tuple[str, ...], told: str) -> None:

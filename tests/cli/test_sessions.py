@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sessioncache import SessionCache
@@ -78,6 +80,24 @@ def test_delete_asks(command: Command, cache: SessionCache) -> None:
     assert cache.sessions.exists("s")
     assert command("sessions", "delete", "s", answer="y\n").code == 0
     assert not cache.sessions.exists("s")
+
+
+def test_delete_under_json_asks_nobody(command: Command, cache: SessionCache) -> None:
+    """Under --json nothing but objects is printed, so a missing --yes is wrong usage, and nothing is deleted."""
+    cache.transcripts.append("s", {"a": 1})
+    refused = command("sessions", "delete", "s", "--json")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--yes" in json.loads(refused.err)["message"]
+    assert cache.sessions.exists("s")
+
+
+def test_times_are_written_alike(command: Command, cache: SessionCache) -> None:
+    """A session's record and its line in the list say the same times in the same way."""
+    cache.transcripts.append("s", {"a": 1})
+    (shown,) = command("sessions", "show", "s", "--json").objects
+    (listed,) = command("sessions", "list", "--json").objects
+    names = ("created_at", "updated_at", "deadline_at")
+    assert [shown[name] for name in names] == [listed[name] for name in names]
 
 
 def test_delete_several(command: Command, cache: SessionCache) -> None:

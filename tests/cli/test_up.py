@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sessioncache import SessionCache
+from sessioncache.cli.children import how_it_ended
 from sessioncache.cli.up import free_ports, hide_password
 from sessioncache.embedded.ports import free_port
 from tests.cli.conftest import Command, clean_environment, start
@@ -73,7 +74,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
         os.kill(told["workers"][0]["pid"], signal.SIGKILL)
         _out, errors = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert "worker 1 has ended with code -9; its log ends:" in json.loads(errors)["message"]
+    assert "worker 1 was killed by SIGKILL, and everything else was stopped with it" in json.loads(errors)["message"]
     assert not is_running(told["server_pid"])
 
 
@@ -154,6 +155,12 @@ def test_a_folder_in_use(bare: Command, tmp_path: Path) -> None:
 def test_free_ports_are_different() -> None:
     """So many ports as asked for, each once."""
     assert len(set(free_ports(20_000, 3))) == 3
+
+
+@pytest.mark.parametrize("code,text", [(3, "has ended with code 3"), (-9, "was killed by SIGKILL")])
+def test_how_a_child_ended(code: int, text: str) -> None:
+    """The end of a child is told in words."""
+    assert how_it_ended(code) == text
 
 
 def test_passwords_are_hidden() -> None:

@@ -69,9 +69,10 @@ def command(
     seed: Annotated[int, typer.Option(help="Of the order of events.")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="With --url: leave the sessions there.")] = False,
 ) -> None:
-    """Replay conversations through many agents at once, and prove that nothing was lost.
+    """Prove with many agents at once that nothing is lost.
 
-    Runs on a server of its own in a temporary folder, or with --url on yours, in a namespace of its own.
+    Replays conversations, and reads everything back. Runs on a server of its own in a temporary folder, or with --url
+    on yours, in a namespace of its own.
     """
     state = state_of(context)
     output = state.output
@@ -87,6 +88,8 @@ def command(
     with ExitStack() as stack:
         url = state.url or os.environ.get("SESSIONCACHE_URL")
         own_server = url is None
+        if own_server and keep:
+            raise WrongUsage("--keep needs --url: the demo's own server goes, and its data with it")
         if own_server:
             state.url = stack.enter_context(EmbeddedServer()).url
         state.namespace = state.namespace or f"demo-{secrets.token_hex(4)}"

@@ -140,7 +140,9 @@ def _load(line: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return json.loads(line, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise _Bad(f"not JSON: {error.msg} (column {error.colno})") from None
+        raise _Bad(
+            f"not JSON: {error.msg} (column {error.colno}); write one object a line, with session_id and messages"
+        ) from None
     except RecursionError:
         raise _Bad("nested too deeply") from None
 
