@@ -36,7 +36,8 @@ async def run(
         stuck: set[SessionId] = set()
         """Sessions that are still listed as due after they were looked at: never looked at twice."""
         while True:
-            found = [session_id for session_id, _late_ms in await cache.upkeep.due(shard, limit=BATCH)]
+            # Those that stay may all stand in front of the others.
+            found = [session_id for session_id, _late_ms in await cache.upkeep.due(shard, limit=BATCH + len(stuck))]
             due = [session_id for session_id in found if session_id not in stuck]
             if not due or not batches.room:
                 report.done = not due

@@ -4,7 +4,7 @@
 --   deadlines  zset
 -- ARGV
 --   now_override_ms  integer
---   limit            integer  500 at most
+--   limit            integer
 -- REPLY   now_ms id deadline_ms …
 -- ERRORS  -
 -- EMITS   -

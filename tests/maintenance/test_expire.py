@@ -89,6 +89,20 @@ async def test_a_foreign_entry_does_not_stop_it(cache: AsyncSessionCache, monkey
     assert (report.details["misplaced"], report.details["expired"], report.done) == (1, 1, True)
 
 
+async def test_a_batch_of_foreign_entries_does_not_stop_it(
+    cache: AsyncSessionCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions are swept, however many entries that are no sessions of the shard stand in front of them."""
+    await fill(cache, 5)
+    await pass_time(cache, FAR_MS)
+    shard_of = cache.keys.shard_of
+    foreign = [session_id for session_id, _late_ms in await cache.upkeep.due(0, limit=3)]
+    monkeypatch.setattr(cache.keys, "shard_of", lambda name: 1 if name in foreign else shard_of(name))
+    monkeypatch.setattr(expire, "BATCH", 2)
+    report = await expire.run(cache, 0, limit=10)
+    assert (report.details["misplaced"], report.details["expired"], report.done) == (3, 2, True)
+
+
 async def test_a_late_worker_is_refused(cache: AsyncSessionCache) -> None:
     """Whoever lost the shard's lease cannot sweep any more, whatever it still believes."""
     await fill(cache, 2)
