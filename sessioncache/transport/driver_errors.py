@@ -84,7 +84,8 @@ SCRIPT_SUFFIX: Final = re.compile(r" script: (?:[0-9a-f]{40}, )?on @user_script:
 ADVICE: Final[dict[type[SessionCacheError], str]] = {
     errors.AccessDenied: "check user, password and the ACL rules of this user",
     errors.BackendFull: "the server is out of memory: raise maxmemory, or let workers expire and prune sessions",
-    errors.DecodeError: "a key of the session has a foreign type: `sessioncache sessions delete` removes the session",
+    errors.DecodeError: "a key of a session has a foreign type: `sessioncache maintain run reconcile` names it, "
+    "`sessioncache sessions delete` removes it",
 }
 
 
@@ -103,7 +104,7 @@ def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheEr
     """
     if isinstance(error, SessionCacheError):
         return error
-    text = SCRIPT_SUFFIX.sub("", str(error))
+    text = SCRIPT_SUFFIX.sub("", str(error)).rstrip()
     mapped = errors.from_script(text) if isinstance(error, driver.ResponseError) else None
     if mapped is None:
         kind = _class_for(error, text)
