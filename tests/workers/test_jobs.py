@@ -18,6 +18,7 @@ from sessioncache.embedded import EmbeddedCluster, EmbeddedServer
 from sessioncache.errors import BackendUnavailable, LeaseLost
 from sessioncache.leases import Lease
 from sessioncache.maintenance import Report
+from sessioncache_workers import jobs as jobs_module
 from sessioncache_workers import worker as worker_module
 from sessioncache_workers.__main__ import watch
 from sessioncache_workers.jobs import JOBS, Run, shard_job
@@ -276,6 +277,25 @@ async def test_a_job_that_does_not_end_stays_in_the_queue(office: Office, monkey
     assert runs(office, "prune", "cancelled") == 1
     assert await office.queue.redis.zrange(office.queue.name, 0, -1) == [b"one"]
     assert not await office.queue.redis.exists(in_progress_key_prefix + "one")
+
+
+async def test_a_server_that_hangs_does_not_hold_up_the_end(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is cancelled while Redis is silent gives up its lease unreleased, instead of trying on and on."""
+    monkeypatch.setattr(jobs_module, "RELEASE_LIMIT_S", 0.05)
+    releasing: list[str] = []
+    cache = office.caches[office.settings.namespaces[0]]
+
+    async def release(_lease: Lease) -> bool:
+        releasing.append("begun")
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(cache.leases, "release", release)
+    worker = await work_on(office, Gate(), monkeypatch)
+    await worker.drain(0.01)
+    await asyncio.wait_for(worker.close(), 10)
+    assert releasing == ["begun"]
+    assert runs(office, "prune", "cancelled") == 1
 
 
 async def test_a_finished_period_is_not_put_in_again(office: Office) -> None:

@@ -30,6 +30,8 @@ __all__ = ["JOBS", "Run", "shard_job", "shard_jobs"]
 log = logging.getLogger("sessioncache_workers.jobs")
 
 RETRY_AFTER_S: Final = 5
+RELEASE_LIMIT_S: Final = 2.0
+"""How long a job tries to give its lease back: a call's whole time limit would outlast what is left after SIGTERM."""
 
 ShardJob: TypeAlias = Callable[[dict[str, Any], str, int], Coroutine[Any, Any, None]]
 Limited: TypeAlias = Callable[..., Coroutine[Any, Any, Report]]
@@ -86,10 +88,12 @@ async def _under_lease(office: Office, name: str, namespace: str, shard: int, ru
         return await run(cache, shard, lease=lease, lease_ttl_ms=ttl_ms)
     finally:
         try:
-            await cache.leases.release(lease)
-        except BackendError as error:
+            async with asyncio.timeout(RELEASE_LIMIT_S):
+                await cache.leases.release(lease)
+        except (BackendError, TimeoutError) as error:
             # It runs out by itself.
-            log.info("lease not released", extra={"fields": {"job": name, "shard": shard, "error": error.code}})
+            reason = getattr(error, "code", "timeout")
+            log.info("lease not released", extra={"fields": {"job": name, "shard": shard, "error": reason}})
 
 
 def _tell(office: Office, named: dict[str, Any], report: Report) -> None:
