@@ -20,9 +20,11 @@ from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Re
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError, ReadOnlyError, RedisError
 
+from sessioncache.errors import BackendError
 from sessioncache.settings import Settings
 from sessioncache.transport.clients_async import cluster_client, sentinel_clients, server_client
 from sessioncache.transport.endpoint import Endpoint, parse_url
+from sessioncache.transport.slots import SlotMap
 from sessioncache_workers.settings import WorkerSettings
 
 __all__ = ["Queue"]
@@ -113,15 +115,10 @@ def _cluster_pool(settings: Settings, endpoint: Endpoint) -> BlockingConnectionP
             try:
                 async with asyncio.timeout((settings.connect_timeout_ms + settings.command_timeout_ms) / 1000):
                     slots: list[list[Any]] = await client.execute_command("CLUSTER", "SLOTS")
-            except (RedisError, OSError) as error:
+                return SlotMap(slots, asked=(host, port)).owner(ABORT_SLOT)
+            except (RedisError, BackendError, OSError) as error:
                 # A node that hangs is passed over like one that is down.
                 problem = error
-            else:
-                for first, last, primary, *_replicas in slots:
-                    if first <= ABORT_SLOT <= last:
-                        # A node that does not know its own host gives none, or a question mark.
-                        told = (primary[0] or b"").decode()
-                        return host if told in ("", "?") else told, int(primary[1])
             finally:
                 await client.aclose(close_connection_pool=True)
         raise RedisConnectionError(f"no node of the cluster tells who owns slot {ABORT_SLOT}: {problem}")
