@@ -19,7 +19,7 @@ for _, entry in ipairs(found) do
   local member = string.sub(entry, #user + 2)
   local item = summary_of(member, now)
   if item and (item[2][9] or user) == user then
-    reply[#reply + 1] = { item[1], item[2][7], item[2] }
+    reply[#reply + 1] = { item[1], item[2][7] or '0', item[2] }
   end
   reply[1] = member
 end

@@ -171,9 +171,9 @@ def _take_group(session: Session, fields: Mapping[str, bytes]) -> None:
 def listed_from(item: list[Any]) -> Listed:
     """The line of a list, from escaped id, score and fields; a DecodeError in its place, if the record is damaged."""
     member, score, fields = item
-    gen, revision, _seq, messages, size, created, updated, deadline, user, parent, status, title, pinned = fields
     session_id = unescape(member)
     try:
+        gen, revision, _seq, messages, size, created, updated, deadline, user, parent, status, title, pinned = fields
         position = (int(score), member.decode())
         summary = SessionSummary(
             id=session_id,

@@ -59,11 +59,18 @@ async def test_a_damaged_record_hides_no_other(
 async def test_a_key_of_a_foreign_type_is_told(cache: AsyncSessionCache, engine: Engine) -> None:
     """A record that is no hash is an error that says what to do, and can be deleted."""
     record = cache.keys.session("bad one").record
+    await cache.transcripts.append("good one", {"n": 1})
+    await cache.transcripts.append("bad one", {"n": 1})
     with client_for(engine, record) as client:
+        client.delete(record)
         client.set(record, "text")
     with pytest.raises(DataError, match="sessions delete"):
         await cache.sessions.get("bad one")
+    with pytest.raises(DecodeError, match="'bad one'"):
+        await cache.sessions.list()
+    page = await cache.sessions.list(on_corrupt="skip")
 
+    assert ([session.id for session in page], page.skipped) == (["good one"], ("bad one",))
     assert await cache.sessions.delete("bad one")
 
 
