@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from sessioncache.errors import SessionCacheError
 from sessioncache.testing.faults import Fault, Faults
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.transport.colour_async import sleep_ms
+from sessioncache.transport.results import raise_first
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -60,9 +60,7 @@ class AsyncFaultyTransport:
             if failed is not None:
                 results[index] = failed.error()
         if not return_errors:
-            for result in results:
-                if isinstance(result, SessionCacheError):
-                    raise result
+            raise_first(results)
         return results
 
     async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:

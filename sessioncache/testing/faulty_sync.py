@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from sessioncache.errors import SessionCacheError
 from sessioncache.testing.faults import Fault, Faults
 from sessioncache.transport.base import Transport
 from sessioncache.transport.colour_sync import sleep_ms
+from sessioncache.transport.results import raise_first
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -61,9 +61,7 @@ class FaultyTransport:
             if failed is not None:
                 results[index] = failed.error()
         if not return_errors:
-            for result in results:
-                if isinstance(result, SessionCacheError):
-                    raise result
+            raise_first(results)
         return results
 
     def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import CallRecord, TelemetryHook
 from sessioncache.transport.base import AsyncTransport
+from sessioncache.transport.results import raise_first
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -50,9 +51,7 @@ class AsyncInstrumentTransport:
         for call, result in zip(calls, results, strict=True):
             self._report(call, started, result)
         if not return_errors:
-            for result in results:
-                if isinstance(result, SessionCacheError):
-                    raise result
+            raise_first(results)
         return results
 
     async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import CallRecord, TelemetryHook
 from sessioncache.transport.base import Transport
+from sessioncache.transport.results import raise_first
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -51,9 +52,7 @@ class InstrumentTransport:
         for call, result in zip(calls, results, strict=True):
             self._report(call, started, result)
         if not return_errors:
-            for result in results:
-                if isinstance(result, SessionCacheError):
-                    raise result
+            raise_first(results)
         return results
 
     def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import AsyncTransport
-from sessioncache.transport.retryable import is_retryable
+from sessioncache.transport.results import is_retryable, raise_first
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -71,9 +71,7 @@ class AsyncRetryTransport:
             self._tell(_name_of(calls), failure)
             await self._repeat(calls, results)
         if not return_errors:
-            for result in results:
-                if isinstance(result, SessionCacheError):
-                    raise result
+            raise_first(results)
         return results
 
     async def _repeat(self, calls: Sequence[Call[Any]], results: list[Any]) -> None:

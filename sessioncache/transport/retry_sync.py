@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import Transport
-from sessioncache.transport.retryable import is_retryable
+from sessioncache.transport.results import is_retryable, raise_first
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -72,9 +72,7 @@ class RetryTransport:
             self._tell(_name_of(calls), failure)
             self._repeat(calls, results)
         if not return_errors:
-            for result in results:
-                if isinstance(result, SessionCacheError):
-                    raise result
+            raise_first(results)
         return results
 
     def _repeat(self, calls: Sequence[Call[Any]], results: list[Any]) -> None:
