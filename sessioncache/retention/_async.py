@@ -7,7 +7,7 @@ from sessioncache.retention import lua
 from sessioncache.retention.models import RetentionPolicy, SessionRetention, SessionRetentionUpdated
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import NO_BASE, UNSET, Base, SessionId, Unset, check_limit, check_session_id
-from sessioncache.wire.call import Arg, Write, operation_id_for
+from sessioncache.wire.call import Arg, Write
 from sessioncache.wire.keys import Keyspace
 
 __all__ = ["AsyncRetention"]
@@ -80,6 +80,5 @@ class AsyncRetention:
                 sets += [lua.OWN_FIELDS[name], check_limit(value, what=name)]
         if not sets and not clears:
             raise InvalidArgument("nothing to change; give at least one of " + ", ".join(given))
-        operation = operation_id_for("retention.update", operation_id)
-        write = Write(operation, base, self._keys.now_override_ms)
+        write = Write.of(self._keys, "retention.update", base, operation_id)
         return await self._transport.call(lua.update(session=keys, write=write, sets=sets, clears=clears))

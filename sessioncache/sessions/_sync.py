@@ -26,7 +26,7 @@ from sessioncache.types import (
     check_session_id,
     check_text,
 )
-from sessioncache.wire.call import Write, operation_id_for
+from sessioncache.wire.call import Write
 from sessioncache.wire.keys import Keyspace
 from sessioncache.wire.messages import MessageEncoder
 
@@ -220,7 +220,7 @@ class Sessions:
         size = self._encoder.entry_bytes_max
         call = lua.save(
             session=keys,
-            write=self._write("sessions.save", session.base if base is None else base, operation_id),
+            write=Write.of(self._keys, "sessions.save", session.base if base is None else base, operation_id),
             into=session,
             authoritative=authoritative_pairs(session, bytes_max=size),
             runtime=runtime_pairs(session, bytes_max=size),
@@ -264,7 +264,7 @@ class Sessions:
             bytes_max=self._encoder.entry_bytes_max,
         )
         owner = "" if isinstance(user, Unset) else _user(user)
-        write = self._write("sessions.update", base, operation_id)
+        write = Write.of(self._keys, "sessions.update", base, operation_id)
         return self._transport.call(lua.update(session=keys, write=write, sets=sets, clears=clears, user=owner))
 
     def delete(self, session_id: SessionId, *, base: Base = NO_BASE, operation_id: str | None = None) -> bool:
@@ -277,11 +277,8 @@ class Sessions:
             SessionGone, VersionConflict, LeaseLost: by the base.
         """
         keys = self._keys.session(check_session_id(session_id))
-        write = self._write("sessions.delete", base, operation_id)
+        write = Write.of(self._keys, "sessions.delete", base, operation_id)
         return self._transport.call(lua.delete(session=keys, write=write))
-
-    def _write(self, name: str, base: Base, operation_id: str | None) -> Write:
-        return Write(operation_id_for(name, operation_id), base, self._keys.now_override_ms)
 
 
 def _user(user: str | None) -> str:

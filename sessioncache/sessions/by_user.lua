@@ -18,8 +18,8 @@ local reply = { '' }
 for _, entry in ipairs(found) do
   local member = string.sub(entry, #user + 2)
   local item = summary_of(member, now)
-  if item and (item[2][9] or user) == user then
-    reply[#reply + 1] = { item[1], item[2][7] or '0', item[2] }
+  if item and (item[2][8] or user) == user then
+    reply[#reply + 1] = { item[1], item[2][6] or '0', item[2] }
   end
   reply[1] = member
 end

@@ -173,7 +173,7 @@ def listed_from(item: list[Any]) -> Listed:
     member, score, fields = item
     session_id = unescape(member)
     try:
-        gen, revision, _seq, messages, size, created, updated, deadline, user, parent, status, title, pinned = fields
+        gen, revision, messages, size, created, updated, deadline, user, parent, status, title, pinned = fields
         position = (int(score), member.decode())
         summary = SessionSummary(
             id=session_id,

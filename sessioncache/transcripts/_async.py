@@ -21,7 +21,7 @@ from sessioncache.types import (
     check_session_id,
     check_text,
 )
-from sessioncache.wire.call import Write, operation_id_for
+from sessioncache.wire.call import Write
 from sessioncache.wire.keys import Keyspace, SessionKeys
 from sessioncache.wire.messages import BATCH_ITEMS_MAX, MessageEncoder
 
@@ -70,7 +70,7 @@ class AsyncTranscripts:
         marks, payloads = self._encoder.encode(messages)
         if not payloads:
             raise InvalidArgument("there is no message to append; give at least one")
-        write = self._write("transcripts.append", base, operation_id)
+        write = Write.of(self._keys, "transcripts.append", base, operation_id)
         return await self._transport.call(
             lua.append(session=keys, write=write, user=_user(user), marks=marks, payloads=payloads)
         )
@@ -197,7 +197,7 @@ class AsyncTranscripts:
             check_limit(through, what="through")
         items_max = SAVE_ITEMS_MAX if through is None else BATCH_ITEMS_MAX
         marks, payloads = self._encoder.encode(messages, items_max=items_max)
-        write = self._write("transcripts.save", base, operation_id)
+        write = Write.of(self._keys, "transcripts.save", base, operation_id)
         staged = len(payloads) if len(payloads) > BATCH_ITEMS_MAX else 0
         call = lua.save(
             session=keys,
@@ -248,7 +248,7 @@ class AsyncTranscripts:
         """
         keys = self._keys.session(check_session_id(session_id))
         raw = await self._transport.call(
-            lua.pop(session=keys, write=self._write("transcripts.pop", base, operation_id))
+            lua.pop(session=keys, write=Write.of(self._keys, "transcripts.pop", base, operation_id))
         )
         if raw is None:
             return None
@@ -264,11 +264,8 @@ class AsyncTranscripts:
             SessionGone, VersionConflict, LeaseLost: by the base.
         """
         keys = self._keys.session(check_session_id(session_id))
-        write = self._write("transcripts.delete", base, operation_id)
+        write = Write.of(self._keys, "transcripts.delete", base, operation_id)
         return await self._transport.call(lua.delete(session=keys, write=write))
-
-    def _write(self, name: str, base: Base, operation_id: str | None) -> Write:
-        return Write(operation_id_for(name, operation_id), base, self._keys.now_override_ms)
 
 
 def _user(user: str | None) -> str:

@@ -84,8 +84,10 @@ class Window:
 def fits(head: RawPage | None, entries: tuple[RawEntry, ...], window: Window) -> bool:
     """Whether entries read beside the record can be those that the record speaks of.
 
-    They were read one after the other, so somebody may have written in between. Numbers are never given out twice: the
-    window is what the record says, if it has as many entries as fit into it and its ends are where they should be.
+    They were read one after the other, so somebody may have written in between. The window is what the record says, if
+    it has as many entries as fit into it and its ends are where they should be. Only a replacement below some number
+    can pass unseen, for it reuses numbers; the page then carries the revision before it, and a write based on it is
+    refused.
     """
     if head is None or head.count == 0:
         return not entries

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from sessioncache.errors import InvalidArgument
 from sessioncache.types import NO_BASE, Base
-from sessioncache.wire.keys import Key, SessionKeys
+from sessioncache.wire.keys import Key, Keyspace, SessionKeys
 from sessioncache.wire.script import Script
 
 __all__ = ["Arg", "Call", "Write", "new_operation_id", "operation_id_for", "optional"]
@@ -97,6 +97,11 @@ class Write:
         """
         if not isinstance(self.base, Base):
             raise InvalidArgument(f"base must be a Base, not {type(self.base).__name__}")
+
+    @classmethod
+    def of(cls, keys: Keyspace, name: str, base: Base, operation_id: str | None) -> Write:
+        """What the call of that name carries in this namespace, under the caller's operation id or a random one."""
+        return cls(operation_id_for(name, operation_id), base, keys.now_override_ms)
 
     def args(self, keys: SessionKeys) -> tuple[Arg, ...]:
         """The values, in the group's order (`WRITE_GROUP`)."""
