@@ -11,7 +11,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -30,9 +30,11 @@ __all__ = [
     "check_limit",
     "check_session_id",
     "check_text",
+    "check_user",
     "datetime_from_ms",
     "decode_cursor",
     "encode_cursor",
+    "ms_from_datetime",
 ]
 
 SessionId: TypeAlias = str
@@ -48,6 +50,9 @@ Order: TypeAlias = Literal["newest", "oldest"]
 """Lists are ordered by `updated_at`; the id breaks ties."""
 
 SESSION_ID_BYTES_MAX: Final = 512
+USER_BYTES_MAX: Final = 512
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 EXACT_MAX: Final = 2**53 - 1
 """The largest number that scripts count with exactly."""
@@ -157,6 +162,15 @@ def check_text(value: object, *, what: str, bytes_max: int) -> str:
     return value
 
 
+def check_user(user: object) -> str:
+    """The owner's name as writes carry it: None is the empty text, which leaves the owner to the script.
+
+    Raises:
+        InvalidArgument: not a string, empty, longer than 512 bytes, or holding control characters.
+    """
+    return "" if user is None else check_text(user, what="user", bytes_max=USER_BYTES_MAX)
+
+
 def check_limit(value: object, *, what: str = "limit", at_most: int | None = None, at_least: int = 0) -> int:
     """A count given by the caller.
 
@@ -175,6 +189,20 @@ def check_limit(value: object, *, what: str = "limit", at_most: int | None = Non
 def datetime_from_ms(value: int) -> datetime:
     """The UTC time of a count of milliseconds since 1970."""
     return datetime.fromtimestamp(value / 1000, tz=UTC)
+
+
+def ms_from_datetime(value: datetime) -> int:
+    """Milliseconds since 1970 of a time.
+
+    Raises:
+        InvalidArgument: not a datetime, one without a time zone, or one before 1970.
+    """
+    if not isinstance(value, datetime):
+        raise InvalidArgument(f"a time must be a datetime, not {type(value).__name__}")
+    if value.tzinfo is None:
+        raise InvalidArgument(f"the time {value.isoformat()} has no time zone; give it one, such as datetime.UTC")
+    delta = value - EPOCH
+    return check_limit(delta // timedelta(milliseconds=1), what="a time in milliseconds since 1970")
 
 
 def encode_cursor(kind: str, state: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sessioncache.client.build import make_settings
+from sessioncache.documents._async import AsyncDocuments
 from sessioncache.feed._async import AsyncFeed
 from sessioncache.leases._async import AsyncLeases
 from sessioncache.namespaces._async import AsyncNamespaces
@@ -25,6 +26,7 @@ from sessioncache.upkeep._async import AsyncUpkeep
 from sessioncache.wire.codec import Codec
 from sessioncache.wire.keys import Keyspace
 from sessioncache.wire.messages import MessageEncoder
+from sessioncache.wire.values import ValueEncoder
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -62,8 +64,10 @@ class AsyncSessionCache:
         self._lowest = transport
         self._transport = stack(transport, settings, self._prepare, hooks)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
-        self.sessions = AsyncSessions(self._transport, self.keys, encoder)
+        values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
+        self.sessions = AsyncSessions(self._transport, self.keys, encoder, values)
         self.transcripts = AsyncTranscripts(self._transport, self.keys, encoder)
+        self.documents = AsyncDocuments(self._transport, self.keys, values)
         self.feed = AsyncFeed(self._transport, self.keys)
         self.retention = AsyncRetention(self._transport, self.keys)
         self.stats = AsyncStats(self._transport, self.keys)

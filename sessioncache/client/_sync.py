@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sessioncache.client.build import make_settings
+from sessioncache.documents._sync import Documents
 from sessioncache.feed._sync import Feed
 from sessioncache.leases._sync import Leases
 from sessioncache.namespaces._sync import Namespaces
@@ -26,6 +27,7 @@ from sessioncache.upkeep._sync import Upkeep
 from sessioncache.wire.codec import Codec
 from sessioncache.wire.keys import Keyspace
 from sessioncache.wire.messages import MessageEncoder
+from sessioncache.wire.values import ValueEncoder
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -63,8 +65,10 @@ class SessionCache:
         self._lowest = transport
         self._transport = stack(transport, settings, self._prepare, hooks)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
-        self.sessions = Sessions(self._transport, self.keys, encoder)
+        values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
+        self.sessions = Sessions(self._transport, self.keys, encoder, values)
         self.transcripts = Transcripts(self._transport, self.keys, encoder)
+        self.documents = Documents(self._transport, self.keys, values)
         self.feed = Feed(self._transport, self.keys)
         self.retention = Retention(self._transport, self.keys)
         self.stats = Stats(self._transport, self.keys)

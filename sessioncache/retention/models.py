@@ -33,6 +33,14 @@ class RetentionPolicy(BaseModel):
     """A write that would take a session beyond so many messages is LimitExceeded; 0: no limit."""
     quota_bytes: int = Field(default=268_435_456, ge=0)
     """… beyond so many bytes of messages; 0: no limit."""
+    quota_entries: int = Field(default=100_000, ge=0)
+    """… beyond so many entries of one room (context updates, questions, traces, …); 0: no limit."""
+    keep_checkpoints: int = Field(default=0, ge=0)
+    """Only the newest so many checkpoints of a session are kept: a further one removes the oldest; 0: all."""
+    keep_traces: int = Field(default=0, ge=0)
+    """… so many trace steps, likewise; 0: all."""
+    keep_usage: int = Field(default=0, ge=0)
+    """… so many lines of token usage, likewise; the sums stay whole; 0: all."""
     feed_items: int = Field(default=10_000, ge=1)
     """About how many changes a shard's feed remembers."""
 

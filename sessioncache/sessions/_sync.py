@@ -7,11 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sessioncache.errors import InvalidArgument
+from sessioncache.errors import InvalidArgument, LimitExceeded
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import DEFAULT_USER, Listing, user_page
 from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
-from sessioncache.sessions.record import authoritative_pairs, host_pairs, runtime_pairs, update_pairs
+from sessioncache.sessions.record import (
+    Pairs,
+    authoritative_pairs,
+    host_pairs,
+    label_fields,
+    label_pairs,
+    runtime_pairs,
+    update_pairs,
+)
 from sessioncache.transport.base import Transport
 from sessioncache.types import (
     NO_BASE,
@@ -25,23 +33,31 @@ from sessioncache.types import (
     check_limit,
     check_session_id,
     check_text,
+    ms_from_datetime,
 )
 from sessioncache.wire.call import Write
 from sessioncache.wire.keys import Keyspace
 from sessioncache.wire.messages import MessageEncoder
+from sessioncache.wire.values import ValueEncoder
 
 __all__ = ["Sessions"]
 
 LIST_LIMIT_MAX = 1_000
 
+SAVE_ENTRIES_MAX = 5_000
+"""Most context updates, or documents, in one whole save: about 10 ms of the server's time."""
+
+ENTRY_NAME_BYTES_MAX = 512
+
 
 class Sessions:
     """Session records: read, list, save with merge, edit, delete."""
 
-    def __init__(self, transport: Transport, keys: Keyspace, encoder: MessageEncoder) -> None:
+    def __init__(self, transport: Transport, keys: Keyspace, encoder: MessageEncoder, values: ValueEncoder) -> None:
         self._transport = transport
         self._keys = keys
         self._encoder = encoder
+        self._values = values
 
     def get(self, session_id: SessionId) -> Session | None:
         """The session's record.
@@ -69,6 +85,7 @@ class Sessions:
         limit: int = 50,
         cursor: str | None = None,
         user: str | Unset | None = UNSET,
+        labels: Sequence[str] = (),
         on_corrupt: Literal["raise", "skip"] = "raise",
     ) -> Page[SessionSummary]:
         """A page of sessions by `updated_at`, the id breaking ties.
@@ -84,6 +101,7 @@ class Sessions:
             limit: sessions a page, 0 to 1000.
             cursor: of the page before, with the same order and user.
             user: only this user's; None is the user `default`.
+            labels: names of labels to show in the summaries.
             on_corrupt: `skip` leaves out sessions whose record is damaged and names them in `skipped`.
 
         Raises:
@@ -97,7 +115,7 @@ class Sessions:
         if limit == 0:
             return Page((), cursor)
         if listing.user is not None:
-            return user_page(listing, self._of_user(listing.user), limit)
+            return user_page(listing, self._of_user(listing.user, labels), limit)
         shards = list(self._keys)
         listing.begin(len(shards), limit)
         while wanted := listing.wanted():
@@ -108,6 +126,7 @@ class Sessions:
                     newest=order == "newest",
                     after=after,
                     limit=count,
+                    labels=label_fields(labels),
                 )
                 for index, after, count in wanted
             ]
@@ -116,7 +135,7 @@ class Sessions:
                 listing.take(index, reply)
         return listing.page()
 
-    def _of_user(self, user: str) -> Sequence[Listed]:
+    def _of_user(self, user: str, labels: Sequence[str] = ()) -> Sequence[Listed]:
         """All sessions of one user, a batch of 500 a shard and round trip."""
         found: list[Listed] = []
         pending = dict.fromkeys(range(self._keys.shards), "")
@@ -128,6 +147,7 @@ class Sessions:
                     user=user,
                     after_member=after,
                     limit=500,
+                    labels=label_fields(labels),
                 )
                 for index, after in pending.items()
             ]
@@ -143,6 +163,7 @@ class Sessions:
         *,
         order: Order = "newest",
         user: str | Unset | None = UNSET,
+        labels: Sequence[str] = (),
         batch: int = 500,
         on_corrupt: Literal["raise", "skip"] = "raise",
     ) -> Iterator[SessionSummary]:
@@ -158,7 +179,9 @@ class Sessions:
         while True:
             cursor, newest, found = None, None, False
             while True:
-                page = self.list(order=order, limit=batch, cursor=cursor, user=user, on_corrupt=on_corrupt)
+                page = self.list(
+                    order=order, limit=batch, cursor=cursor, user=user, labels=labels, on_corrupt=on_corrupt
+                )
                 for session in page:
                     newest = newest or session.updated_at
                     if session.id not in seen:
@@ -190,6 +213,10 @@ class Sessions:
         session: Session,
         *,
         messages: Sequence[Message] = (),
+        through: int | None = None,
+        documents: Mapping[str, Any] | None = None,
+        updates: Mapping[str, Any] | None = None,
+        updated_at: datetime | None = None,
         base: Base | None = None,
         operation_id: str | None = None,
     ) -> Saved:
@@ -203,19 +230,28 @@ class Sessions:
             session: changed in place. One that was read or saved before carries its `gen`, so that saving it after a
                 delete is SessionGone and does not bring it back.
             messages: what is new, 500 at most.
+            through: the messages replace those up to this sequence number; what was appended after it stays.
+            documents: JSON values by name, set in the same moment; None removes one.
+            updates: context updates by their ids, put in at the same moment: known ones in their place; None removes
+                one. 5,000 at most.
+            updated_at: when the session was updated, where the caller's clock is to tell; a time in the future counts
+                as now.
             base: replaces the base that the session carries.
             operation_id: the same id again answers the first reply and changes nothing.
 
         Raises:
             SessionGone, VersionConflict, LeaseLost: by the base.
             LimitExceeded: a message, a value or the session's quota; nothing is written.
-            InvalidArgument: bad id, a message that is no JSON object, a value that is no JSON.
+            InvalidArgument: bad id, a message that is no JSON object, a value that is no JSON; or `through` leaves too
+                few sequence numbers for the new messages.
         """
         if not isinstance(session, Session):
             raise InvalidArgument(f"session must be a Session, not {type(session).__name__}")
         keys = self._keys.session(check_session_id(session.id))
         if session.user is not None:
             _user(session.user)
+        if through is not None:
+            check_limit(through, what="through")
         marks, payloads = self._encoder.encode(messages)
         size = self._encoder.entry_bytes_max
         call = lua.save(
@@ -225,10 +261,25 @@ class Sessions:
             authoritative=authoritative_pairs(session, bytes_max=size),
             runtime=runtime_pairs(session, bytes_max=size),
             host=host_pairs(session, bytes_max=size),
+            labels=label_pairs(session.labels),
+            documents=self._value_pairs("document", documents),
+            updates=self._value_pairs("update", updates),
+            through=through,
+            updated_ms=None if updated_at is None else ms_from_datetime(updated_at),
             marks=marks,
             payloads=payloads,
         )
         return self._transport.call(call)
+
+    def _value_pairs(self, what: str, given: Mapping[str, Any] | None) -> Pairs:
+        """Names and stored values; an empty one removes."""
+        pairs: Pairs = []
+        for name, value in (given or {}).items():
+            what_it_is = f"{what} {check_text(name, what=f'name of a {what}', bytes_max=ENTRY_NAME_BYTES_MAX)!r}"
+            pairs += [name, b"" if value is None else self._values.encode(what_it_is, value)]
+        if len(pairs) // 2 > SAVE_ENTRIES_MAX:
+            raise LimitExceeded(f"{len(pairs) // 2} {what}s in one call; the limit is {SAVE_ENTRIES_MAX}")
+        return pairs
 
     def update(
         self,
@@ -239,6 +290,7 @@ class Sessions:
         authoritative: Mapping[str, Any] | None = None,
         host: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         status: str | Unset | None = UNSET,
         parent: str | Unset | None = UNSET,
         user: str | Unset = UNSET,
@@ -263,6 +315,12 @@ class Sessions:
             pinned=pinned,
             bytes_max=self._encoder.entry_bytes_max,
         )
+        shown = label_pairs(labels or {})
+        for name, value in zip(shown[::2], shown[1::2], strict=True):
+            if value:
+                sets += [name, value]
+            else:
+                clears.append(str(name))
         owner = "" if isinstance(user, Unset) else _user(user)
         write = Write.of(self._keys, "sessions.update", base, operation_id)
         return self._transport.call(lua.update(session=keys, write=write, sets=sets, clears=clears, user=owner))

@@ -9,6 +9,7 @@
 --   user             text
 --   after_member     text     escaped id to go on after; empty: from the start
 --   limit            integer  most index entries to look at, 500 at most
+--   labels           text...  fields of labels to show
 -- REPLY   next item…; next is the escaped id to go on after, empty at the end; an item is escaped id, score, summary fields
 -- ERRORS  -
 -- EMITS   -
@@ -17,7 +18,7 @@ local found = redis.call('ZRANGEBYLEX', by_user, '(' .. user .. '\0' .. after_me
 local reply = { '' }
 for _, entry in ipairs(found) do
   local member = string.sub(entry, #user + 2)
-  local item = summary_of(member, now)
+  local item = summary_of(member, now, labels)
   if item and (item[2][8] or user) == user then
     reply[#reply + 1] = { item[1], item[2][6] or '0', item[2] }
   end

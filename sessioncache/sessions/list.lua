@@ -9,6 +9,7 @@
 --   after_score      integer  position to go on after; empty: from the start
 --   after_member     text     escaped id at that position
 --   limit            integer  most index entries to look at, 500 at most
+--   labels           text...  fields of labels to show
 -- REPLY   done last_score last_member item…; an item is escaped id, then the fields of a summary
 -- ERRORS  -
 -- EMITS   -
@@ -27,7 +28,7 @@ else
 end
 local reply = { #found < limit * 2 and 1 or 0, found[#found] or '', found[#found - 1] or '' }
 for i = 1, #found, 2 do
-  local item = summary_of(found[i], now)
+  local item = summary_of(found[i], now, labels)
   if item then
     reply[#reply + 1] = { item[1], found[i + 1], item[2] }
   end

@@ -33,30 +33,36 @@ def exists(*, session: SessionKeys, now_override_ms: int | None) -> Call[bool]:
 
 
 def list_(
-    *, shard: ShardKeys, now_override_ms: int | None, newest: bool, after: tuple[int, str] | None, limit: int
+    *,
+    shard: ShardKeys,
+    now_override_ms: int | None,
+    newest: bool,
+    after: tuple[int, str] | None,
+    limit: int,
+    labels: Sequence[str],
 ) -> Call[tuple[bool, tuple[int, str] | None, list[Listed]]]:
     """`sessions/list.lua`: whether the shard is done, the position reached, and the items."""
 
     def decode(reply: list[Any]) -> tuple[bool, tuple[int, str] | None, list[Listed]]:
         done, score, member, *items = reply
         position = (int(score), member.decode()) if member else None
-        return bool(done), position, [listed_from(item) for item in items]
+        return bool(done), position, [listed_from(item, labels) for item in items]
 
     score, member = after or ("", "")
-    args = (shard.record_prefix, optional(now_override_ms), int(newest), score, member, limit)
+    args = (shard.record_prefix, optional(now_override_ms), int(newest), score, member, limit, *labels)
     return Call("sessions.list", load_script("sessions.list"), (shard.by_updated,), args, decode=decode)
 
 
 def by_user(
-    *, shard: ShardKeys, now_override_ms: int | None, user: str, after_member: str, limit: int
+    *, shard: ShardKeys, now_override_ms: int | None, user: str, after_member: str, limit: int, labels: Sequence[str]
 ) -> Call[tuple[str, list[Listed]]]:
     """`sessions/by_user.lua`: the escaped id to go on after, empty at the end, and the items."""
 
     def decode(reply: list[Any]) -> tuple[str, list[Listed]]:
         following, *items = reply
-        return following.decode(), [listed_from(item) for item in items]
+        return following.decode(), [listed_from(item, labels) for item in items]
 
-    args = (shard.record_prefix, optional(now_override_ms), user, after_member, limit)
+    args = (shard.record_prefix, optional(now_override_ms), user, after_member, limit, *labels)
     return Call("sessions.by_user", load_script("sessions.by_user"), (shard.by_user,), args, decode=decode)
 
 
@@ -68,6 +74,11 @@ def save(
     authoritative: Pairs,
     runtime: Pairs,
     host: Pairs,
+    labels: Pairs,
+    documents: Pairs,
+    updates: Pairs,
+    through: int | None,
+    updated_ms: int | None,
     marks: str,
     payloads: Sequence[bytes],
 ) -> Call[Saved]:
@@ -88,10 +99,18 @@ def save(
         len(authoritative) // 2,
         len(runtime) // 2,
         len(host) // 2,
+        len(labels) // 2,
+        len(documents) // 2,
+        len(updates) // 2,
+        optional(through),
+        optional(updated_ms),
         marks,
         *authoritative,
         *runtime,
         *host,
+        *labels,
+        *documents,
+        *updates,
         *payloads,
     )
     return Call(

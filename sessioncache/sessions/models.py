@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -27,6 +28,8 @@ class Session(BaseModel):
       a whole, by `metadata_version`; ties go to the stored one;
     - **host** fields always stay as they are stored;
     - **runtime** fields (`status`, `parent`, `metadata`) are taken from the save as they come.
+
+    Labels stand beside the three: a save sets the names that it gives, and leaves the others.
     """
 
     model_config = ConfigDict(validate_assignment=True, extra="forbid")
@@ -57,6 +60,9 @@ class Session(BaseModel):
     """Id of the session that started this one."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     """The agent's own fields: any JSON values."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Short texts that lists can show without reading anything else. A save sets those given here."""
 
     gen: str | None = None
     """Which incarnation of the id this is; None: never saved. Given by the server."""
@@ -104,6 +110,8 @@ class SessionSummary:
     status: str | None
     title: str | None
     pinned: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Those that the list was asked for and the session has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The rule of this module: the names of the record's fields are spelled here and i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ __all__ = [
     "Pairs",
     "authoritative_pairs",
     "host_pairs",
+    "label_fields",
+    "label_pairs",
     "listed_from",
     "merge_into",
     "runtime_pairs",
@@ -52,6 +54,21 @@ def runtime_pairs(session: Session, *, bytes_max: int) -> Pairs:
 def host_pairs(session: Session, *, bytes_max: int) -> Pairs:
     """The host fields."""
     return _json_pairs("host:", session.host, bytes_max=bytes_max)
+
+
+def label_pairs(labels: Mapping[str, str | None]) -> Pairs:
+    """Labels; an empty value, or None, removes one."""
+    pairs: Pairs = []
+    for field, value in zip(label_fields(labels), labels.values(), strict=True):
+        if value is not None and not isinstance(value, str):
+            raise InvalidArgument(f"label {field!r} must be a string or None, not {type(value).__name__}")
+        pairs += [field, ""] if not value else _text_pair(field, value)
+    return pairs
+
+
+def label_fields(names: Iterable[str]) -> list[str]:
+    """The record's fields of these labels."""
+    return [f"label:{_field_name(name)}" for name in names]
 
 
 def update_pairs(
@@ -166,14 +183,25 @@ def _take_group(session: Session, fields: Mapping[str, bytes]) -> None:
     session.metadata_version = int(fields.get("metadata_version", 0))
     session.authoritative = _json_fields("auth:", fields.items())
     session.host = _json_fields("host:", fields.items())
+    session.labels = _labels(fields)
 
 
-def listed_from(item: list[Any]) -> Listed:
-    """The line of a list, from escaped id, score and fields; a DecodeError in its place, if the record is damaged."""
+def _labels(fields: Mapping[str, bytes]) -> dict[str, str]:
+    prefix = "label:"
+    return {name.removeprefix(prefix): value.decode() for name, value in fields.items() if name.startswith(prefix)}
+
+
+def listed_from(item: list[Any], labels: Sequence[str] = ()) -> Listed:
+    """The line of a list, from escaped id, score and fields; a DecodeError in its place, if the record is damaged.
+
+    Args:
+        item: a part of the reply of `sessions.list` or `sessions.by_user`.
+        labels: the record's fields of the labels that were asked for.
+    """
     member, score, fields = item
     session_id = unescape(member)
     try:
-        gen, revision, messages, size, created, updated, deadline, user, parent, status, title, pinned = fields
+        gen, revision, messages, size, created, updated, deadline, user, parent, status, title, pinned, *shown = fields
         position = (int(score), member.decode())
         summary = SessionSummary(
             id=session_id,
@@ -189,6 +217,7 @@ def listed_from(item: list[Any]) -> Listed:
             status=_text(status),
             title=_text(title),
             pinned=pinned == b"1",
+            labels=_labels({name: value for name, value in zip(labels, shown, strict=True) if value is not None}),
         )
     except (AttributeError, TypeError, ValueError) as error:
         damage = DecodeError(f"the record of session {session_id!r} is damaged: {error!r}")

@@ -1,7 +1,7 @@
 -- sessions.save: merge-on-write of a runtime session. Where the stored metadata_version is not lower than the incoming one,
 -- the stored authoritative group wins as a whole, absent fields included; else the incoming group is taken whole. Runtime
 -- fields are taken as they come, host fields only by a save that creates the session. New messages are appended: what others
--- appended meanwhile stays.
+-- appended meanwhile stays. Labels, documents and context updates are set one by one; an empty value removes one.
 --
 -- KEYS
 --   @session
@@ -13,11 +13,16 @@
 --   authoritative     integer  how many pairs of the incoming group come first in `rest`, metadata_version among them
 --   runtime           integer  how many pairs of runtime fields follow
 --   host              integer  how many pairs of host fields follow
+--   labels            integer  how many pairs of labels follow
+--   documents         integer  how many pairs of documents follow
+--   updates           integer  how many pairs of context updates follow
+--   through           integer  the messages replace those up to this sequence number; empty: they are appended
+--   updated_ms        integer  when the session was updated, in the caller's time; empty: now
 --   marks             text     one character a message, as in transcripts.append
 --   rest              text...  those pairs, then the new messages
 -- REPLY   repeated outcome gen revision created_ms updated_ms deadline_ms ttl_ms first_seq last_seq messages bytes new_seq
---         user, then name and value of every authoritative and host field
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+--         user, then name and value of every authoritative and host field and label
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCTORN SCSCHEMA
 -- EMITS   session.saved session.expired
 local done = recall_operation()
 if done then
@@ -28,14 +33,28 @@ local s, rules, err = open_session(now)
 if err then
   return err
 end
-local group, group_by_name, at = take_pairs(rest, 1, authoritative)
-local fields, fields_by_name, after_fields = take_pairs(rest, at, runtime)
-local host_fields, _, after_host = take_pairs(rest, after_fields, host)
+local given, by_name, at = {}, {}, 1
+for i, count in ipairs({ authoritative, runtime, host, labels, documents, updates }) do
+  given[i], by_name[i], at = take_pairs(rest, at, count)
+end
 local payloads = {}
-for i = after_host, #rest do
+for i = at, #rest do
   payloads[#payloads + 1] = rest[i]
 end
-err = refuse_quota(rules, s.messages + #payloads, s.bytes + payload_bytes(payloads))
+local before_messages, before_bytes = s.messages, s.bytes
+local kept, kept_bytes
+kept, kept_bytes, err = messages_behind(s, through, #payloads)
+if err then
+  return err
+end
+local left = through and #kept or s.messages
+local left_bytes = through and kept_bytes or s.bytes
+local document_items, update_items, update_order = room_key('documents'), room_key('updates'), room_key('updates:order')
+local label_sets, label_clears = split_pairs(given[4])
+err = refuse_quota(rules, left + #payloads, left_bytes + payload_bytes(payloads))
+  or (labels > 0 and refuse_fields(label_sets, label_clears))
+  or (documents > 0 and refuse_room('documents', redis.call('HLEN', document_items)))
+  or (updates > 0 and refuse_entries(rules, 'updates', update_order, given[6]))
 if err then
   return err
 end
@@ -47,15 +66,33 @@ if outcome ~= 'stored' then
 end
 take_user(s, user)
 local fresh = s.messages == 0 and transcript
-local new_seq = #payloads > 0 and s.seq + 1 or 0
-local added = append_messages(s, now, marks, payloads)
-write_record(s, rules, now)
-replace_fields(stored, is_runtime, fields, fields_by_name)
-if outcome ~= 'stored' then
-  replace_fields(stored, is_authoritative, group, group_by_name)
+local new_seq = #payloads > 0 and (#kept > 0 and through - #payloads or s.seq) + 1 or 0
+if through then
+  redis.call('HSET', record, 'seq', s.seq)
+  swap_messages(s, now, through, kept, kept_bytes, marks, payloads)
+else
+  append_messages(s, now, marks, payloads)
 end
-if s.created and #host_fields > 0 then
-  redis.call('HSET', record, unpack(host_fields))
+write_record(s, rules, now)
+if updated_ms then
+  s.updated_ms = math.min(updated_ms, now)
+  redis.call('HSET', record, 'updated_ms', s.updated_ms)
+end
+replace_fields(stored, is_runtime, given[2], by_name[2])
+if outcome ~= 'stored' then
+  replace_fields(stored, is_authoritative, given[1], by_name[1])
+end
+if s.created and host > 0 then
+  redis.call('HSET', record, unpack(given[3]))
+end
+if labels > 0 then
+  put_documents(record, given[4])
+end
+if documents > 0 then
+  set_count('documents', put_documents(document_items, given[5]))
+end
+if updates > 0 then
+  set_count('updates', put_entries(update_items, update_order, given[6]))
 end
 if s.user == 'default' then
   move_user(s, user)
@@ -64,13 +101,15 @@ local reply = { outcome, s.gen, s.revision, s.created_ms, s.updated_ms, s.deadli
   s.messages, s.bytes, new_seq, s.user }
 local merged = redis.call('HGETALL', record)
 for i = 1, #merged, 2 do
-  if is_authoritative(merged[i]) or string.sub(merged[i], 1, 5) == 'host:' then
-    reply[#reply + 1] = merged[i]
+  local name = merged[i]
+  if is_authoritative(name) or string.sub(name, 1, 5) == 'host:' or string.sub(name, 1, 6) == 'label:' then
+    reply[#reply + 1] = name
     reply[#reply + 1] = merged[i + 1]
   end
 end
 reply = remember_operation(operations, reply)
-index_session(s, fresh)
-count_totals(s.created and 1 or 0, #payloads, added)
+index_session(s, s.messages > 0 and fresh, documents > 0 and document_items, updates > 0 and update_items,
+  updates > 0 and update_order)
+count_totals(s.created and 1 or 0, s.messages - before_messages, s.bytes - before_bytes)
 publish_change(rules, now, 'session.saved', s.revision, 'outcome', outcome, 'first_seq', new_seq, 'last_seq', s.last_seq)
 return reply

@@ -20,7 +20,7 @@ from sessioncache.types import (
     SessionId,
     check_limit,
     check_session_id,
-    check_text,
+    check_user,
 )
 from sessioncache.wire.call import Write
 from sessioncache.wire.keys import Keyspace, SessionKeys
@@ -73,7 +73,7 @@ class Transcripts:
             raise InvalidArgument("there is no message to append; give at least one")
         write = Write.of(self._keys, "transcripts.append", base, operation_id)
         return self._transport.call(
-            lua.append(session=keys, write=write, user=_user(user), marks=marks, payloads=payloads)
+            lua.append(session=keys, write=write, user=check_user(user), marks=marks, payloads=payloads)
         )
 
     def list(
@@ -204,7 +204,7 @@ class Transcripts:
             session=keys,
             staging=keys.staging(write.operation),
             write=write,
-            user=_user(user),
+            user=check_user(user),
             through=through,
             staged=staged,
             size=sum(map(len, payloads)),
@@ -265,7 +265,3 @@ class Transcripts:
         keys = self._keys.session(check_session_id(session_id))
         write = Write.of(self._keys, "transcripts.delete", base, operation_id)
         return self._transport.call(lua.delete(session=keys, write=write))
-
-
-def _user(user: str | None) -> str:
-    return "" if user is None else check_text(user, what="user", bytes_max=512)

@@ -36,18 +36,10 @@ if staged > 0 then
   end
 end
 local before = { messages = s.messages, bytes = s.bytes, last_seq = s.last_seq }
-local kept, kept_bytes = {}, 0
-if through and through < s.last_seq then
-  kept = redis.call('XRANGE', transcript, through + 1, '+', 'COUNT', 501)
-  if #kept > 500 then
-    return redis.error_reply('SCRANGE more than 500 messages follow ' .. through .. '; name a later one')
-  end
-  for _, entry in ipairs(kept) do
-    kept_bytes = kept_bytes + #entry[2][2]
-  end
-  if #payloads > through then
-    return redis.error_reply('SCRANGE ' .. #payloads .. ' messages do not fit into the sequence numbers up to ' .. through)
-  end
+local kept, kept_bytes
+kept, kept_bytes, err = messages_behind(s, through, #payloads)
+if err then
+  return err
 end
 local size = staged > 0 and size or payload_bytes(payloads)
 local count = staged > 0 and staged or #payloads
@@ -57,8 +49,8 @@ if err then
 end
 take_user(s, user)
 write_record(s, rules, now)
-redis.call('UNLINK', transcript)
 if staged > 0 then
+  redis.call('UNLINK', transcript)
   redis.call('XDEL', staging, '0-1')
   redis.call('RENAME', staging, transcript)
   redis.call('PERSIST', transcript)
@@ -67,21 +59,7 @@ if staged > 0 then
   s.seq = math.max(s.seq, s.last_seq)
   s.messages, s.bytes = staged, size
 else
-  local last_seq = s.seq
-  if #kept > 0 then
-    s.seq = through - #payloads
-  end
-  s.messages, s.bytes, s.first_seq, s.last_seq = 0, 0, 0, 0
-  append_messages(s, now, marks, payloads)
-  for _, entry in ipairs(kept) do
-    redis.call('XADD', transcript, entry[1], entry[2][1], entry[2][2])
-    s.last_seq = tonumber(string.match(entry[1], '^%d+'))
-  end
-  if #kept > 0 and s.messages == 0 then
-    s.first_seq = tonumber(string.match(kept[1][1], '^%d+'))
-  end
-  s.seq = math.max(s.seq, last_seq)
-  s.messages, s.bytes = s.messages + #kept, s.bytes + kept_bytes
+  swap_messages(s, now, through, kept, kept_bytes, marks, payloads)
 end
 redis.call('HSET', record, 'seq', s.seq, 'first_seq', s.first_seq, 'last_seq', s.last_seq, 'messages', s.messages,
   'bytes', s.bytes)

@@ -8,6 +8,7 @@ sc:{acme}:config                          what the namespace is: shards, schema,
 sc:{acme:17}:s:<id>                       a session's record        (`{acme:17}` is the hash tag of shard 17)
 sc:{acme:17}:s:<id>:transcript            its messages
 sc:{acme:17}:s:<id>:operations            its last operation ids with their replies
+sc:{acme:17}:s:<id>:<room>                what else it has: documents, updates, qa, … (`ROOMS`)
 sc:{acme:17}:by-updated                   the shard's listing index …
 ```
 """
@@ -19,15 +20,18 @@ from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal, NewType
+from typing import Final, Literal, NewType, TypeAlias
 from urllib.parse import quote, unquote
 
 __all__ = [
     "CATALOGUE",
+    "LEASE_TTL_MS_MAX",
+    "ROOMS",
     "TOMBSTONE_MS",
     "Key",
     "KeyKind",
     "Keyspace",
+    "RoomName",
     "SessionKeys",
     "ShardKeys",
     "escape",
@@ -41,6 +45,38 @@ Key = NewType("Key", str)
 
 TOMBSTONE_MS: Final = 3_600_000
 STAGING_MS: Final = 600_000
+LEASE_TTL_MS_MAX: Final = 86_400_000
+"""Longest time for which the lease of a session can be taken, in milliseconds."""
+
+RoomName: TypeAlias = Literal[
+    "documents",
+    "updates",
+    "qa",
+    "checkpoints",
+    "traces",
+    "usage",
+    "entities",
+    "relationships",
+    "workspaces",
+    "sources",
+]
+
+ROOMS: Final[dict[RoomName, tuple[str, ...]]] = {
+    "documents": ("documents",),
+    "updates": ("updates", "updates:order"),
+    "qa": ("qa", "qa:order"),
+    "checkpoints": ("checkpoints", "checkpoints:order"),
+    "traces": ("traces",),
+    "usage": ("usage", "usage:totals"),
+    "entities": ("entities",),
+    "relationships": ("relationships", "relationships:ends"),
+    "workspaces": ("workspaces",),
+    "sources": ("sources",),
+}
+"""What a session may have beside its record and transcript, and what follows the record's name in the keys of it.
+
+A room's keys are made on first use. The record counts its entries in the field `n:<room>`, so that a part that was lost
+is SessionTorn and not an empty room."""
 
 Expiry = Literal["session", "never", "bounded"]
 
@@ -101,12 +137,58 @@ CATALOGUE: Final[tuple[KeyKind, ...]] = (
         "a long transcript on its way in, until one swap puts it in place",
         expires_within_ms=STAGING_MS,
     ),
+    KeyKind("documents", "sc:{<ns>:<shard>}:s:<id>:documents", "hash", "session", "named documents: state, graph, …"),
+    KeyKind("updates", "sc:{<ns>:<shard>}:s:<id>:updates", "hash", "session", "context updates by their ids"),
+    KeyKind("updates_order", "sc:{<ns>:<shard>}:s:<id>:updates:order", "zset", "session", "those ids, numbered"),
+    KeyKind("qa", "sc:{<ns>:<shard>}:s:<id>:qa", "hash", "session", "questions with their answers, by id"),
+    KeyKind("qa_order", "sc:{<ns>:<shard>}:s:<id>:qa:order", "zset", "session", "those ids, numbered"),
+    KeyKind("checkpoints", "sc:{<ns>:<shard>}:s:<id>:checkpoints", "hash", "session", "snapshots by their ids"),
+    KeyKind(
+        "checkpoints_order", "sc:{<ns>:<shard>}:s:<id>:checkpoints:order", "zset", "session", "those ids, numbered"
+    ),
+    KeyKind("traces", "sc:{<ns>:<shard>}:s:<id>:traces", "list", "session", "steps of the agent, each with its time"),
+    KeyKind("usage", "sc:{<ns>:<shard>}:s:<id>:usage", "list", "session", "token usage, a line a model call"),
+    KeyKind("usage_totals", "sc:{<ns>:<shard>}:s:<id>:usage:totals", "hash", "session", "its sums, by model"),
+    KeyKind("entities", "sc:{<ns>:<shard>}:s:<id>:entities", "hash", "session", "what the session speaks of, by name"),
+    KeyKind("relationships", "sc:{<ns>:<shard>}:s:<id>:relationships", "hash", "session", "how entities are related"),
+    KeyKind(
+        "relationships_ends",
+        "sc:{<ns>:<shard>}:s:<id>:relationships:ends",
+        "zset",
+        "session",
+        "each relationship from both its ends; all scored 0",
+    ),
+    KeyKind("workspaces", "sc:{<ns>:<shard>}:s:<id>:workspaces", "hash", "session", "its roles, by workspace"),
+    KeyKind("sources", "sc:{<ns>:<shard>}:s:<id>:sources", "hash", "session", "where its entries come from, by entry"),
+    KeyKind(
+        "session_lease",
+        "sc:{<ns>:<shard>}:s:<id>:lease",
+        "hash",
+        "bounded",
+        "who may write to the session, and the fencing token",
+        expires_within_ms=LEASE_TTL_MS_MAX + TOMBSTONE_MS,
+    ),
     KeyKind("by_updated", "sc:{<ns>:<shard>}:by-updated", "zset", "never", "escaped id, scored by updated_at"),
     KeyKind("by_user", "sc:{<ns>:<shard>}:by-user", "zset", "never", "user, NUL, escaped id; all scored 0"),
     KeyKind("deadlines", "sc:{<ns>:<shard>}:deadlines", "zset", "never", "escaped id, scored by deadline"),
     KeyKind("totals", "sc:{<ns>:<shard>}:totals", "hash", "never", "sessions, messages, bytes, and the feed's counter"),
     KeyKind("feed", "sc:{<ns>:<shard>}:feed", "stream", "never", "what changed in this shard, capped"),
     KeyKind("policy", "sc:{<ns>:<shard>}:policy", "hash", "never", "the shard's copy of the retention policy"),
+    KeyKind(
+        "links",
+        "sc:{<ns>:<shard>}:links",
+        "zset",
+        "never",
+        "which sessions have a workspace, checkpoint or source: kind, NUL, thing, NUL, escaped id; all scored 0",
+    ),
+    KeyKind(
+        "dependents",
+        "sc:{<ns>:<shard>}:dependents",
+        "zset",
+        "never",
+        "which code symbols depend on which; all scored 0",
+    ),
+    KeyKind("workspace_list", "sc:{<ns>}:workspaces", "hash", "never", "workspaces by their ids"),
     KeyKind("lease", "sc:{<ns>:<shard>}:lease:<job>", "hash", "never", "who works on the shard, and the fencing token"),
 )
 
@@ -140,7 +222,19 @@ def unescape(text: str | bytes) -> str:
 class ShardKeys:
     """The keys of one shard."""
 
-    __slots__ = ("by_updated", "by_user", "deadlines", "feed", "index", "policy", "prefix", "record_prefix", "totals")
+    __slots__ = (
+        "by_updated",
+        "by_user",
+        "deadlines",
+        "dependents",
+        "feed",
+        "index",
+        "links",
+        "policy",
+        "prefix",
+        "record_prefix",
+        "totals",
+    )
 
     def __init__(self, namespace: str, index: int) -> None:
         self.index = index
@@ -152,6 +246,8 @@ class ShardKeys:
         self.totals = Key(f"{self.prefix}totals")
         self.feed = Key(f"{self.prefix}feed")
         self.policy = Key(f"{self.prefix}policy")
+        self.links = Key(f"{self.prefix}links")
+        self.dependents = Key(f"{self.prefix}dependents")
 
     def lease(self, job: str) -> Key:
         """The lease of one background job on this shard."""
@@ -192,7 +288,17 @@ class SessionKeys:
             shard.totals,
             shard.feed,
             shard.policy,
+            shard.links,
         )
+
+    def room(self, name: RoomName) -> tuple[Key, ...]:
+        """The keys of a room, in the order of `ROOMS`."""
+        return tuple(Key(f"{self.record}:{suffix}") for suffix in ROOMS[name])
+
+    @property
+    def lease(self) -> Key:
+        """Who may write to the session."""
+        return Key(f"{self.record}:lease")
 
     def staging(self, operation: str) -> Key:
         """Where a long transcript is put together before the swap."""
@@ -210,6 +316,7 @@ SESSION_GROUP: Final = (
     "totals",
     "feed",
     "policy",
+    "links",
 )
 """Names of the KEYS group `@session`: every key that a mutation of a session may touch, all in one slot."""
 
@@ -221,6 +328,7 @@ class Keyspace:
         self.namespace = namespace
         self.shards = shards
         self.config = Key(f"sc:{{{namespace}}}:config")
+        self.workspace_list = Key(f"sc:{{{namespace}}}:workspaces")
         self.now_override_ms: int | None = None
         """Stands in for the server's clock, in tests only."""
         self._shards = [ShardKeys(namespace, index) for index in range(shards)]

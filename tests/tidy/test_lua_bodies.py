@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from sessioncache.errors import SCRIPT_ERRORS
-from sessioncache.wire.keys import CATALOGUE
+from sessioncache.wire.keys import CATALOGUE, ROOMS
 from sessioncache.wire.script import Script
 from tests.tidy import scripts, tree
 
@@ -15,6 +15,9 @@ FORBIDDEN = {"SCAN", "HSCAN", "SSCAN", "ZSCAN", "KEYS", "FLUSHALL", "FLUSHDB", "
 WITHOUT_KEY = {"TIME"}
 SWALLOWED = {"upkeep.reindex": {"SCTORN", "SCSCHEMA"}}
 """Errors that a script answers as a state: a torn session is what it is there to report."""
+
+PUT_TOGETHER = {"summary_of", "room_key"}
+"""Fragments that put keys together: of records that an index names, and of rooms that most calls never touch."""
 
 KEYWORDS = frozenset(
     re.findall(
@@ -58,26 +61,46 @@ def test_commands_are_allowed(name: str) -> None:
 def test_keys_are_not_put_together(name: str) -> None:
     """The key of each command is a declared name, or a parameter that is given one; nothing is concatenated.
 
-    The one exception is summary_of, whose ids come out of an index; its header says why.
+    The exceptions are the fragments of PUT_TOGETHER, whose headers say why, and what room_key answers.
     """
     text = scripts.expanded(name)
-    summary = scripts.without_comments(scripts.includes()["summary_of"])
-    text = text.replace("\n".join(line.rstrip() for line in summary.splitlines()), "")
+    for exception in PUT_TOGETHER:
+        source = scripts.without_comments(scripts.includes()[exception])
+        text = text.replace("\n".join(line.rstrip() for line in source.splitlines()), "")
     declared = set(Script(name).header.keys)
     parameters = {word for part in re.findall(r"function\s*\w*\(([^)]*)\)", text) for word in re.findall(r"\w+", part)}
     loops = set(re.findall(r"for _, (\w+) in ipairs", text))
+    for names, values in re.findall(r"local ([\w, ]+) = ((?:room_key\('[\w:]+'\)(?:, )?)+)", text):
+        assert names.count(",") == values.count("room_key") - 1
+        loops |= set(names.split(", "))
     for command, key in scripts.COMMAND.findall(text):
         if command.strip("'") not in WITHOUT_KEY:
             assert key.strip() in declared | parameters | loops, f"{command} {key}"
 
 
-def test_only_one_include_puts_keys_together() -> None:
-    """Nothing but summary_of uses a prefix of keys, and no string in Lua looks like one."""
+def test_few_includes_put_keys_together() -> None:
+    """Nothing but the fragments named above uses a prefix of keys, and no string in Lua looks like one."""
     texts = {name: scripts.body_of(name) for name in scripts.names()} | {
         name: scripts.without_comments(text) for name, text in scripts.includes().items()
     }
-    assert [name for name, text in texts.items() if "record_prefix" in text] == ["summary_of"]
-    assert [name for name, text in texts.items() if re.search(r"'(?:sc:|:s:|:\w+')", text)] == []
+    assert {name for name, text in texts.items() if re.search(r"record_prefix|record \.\.", text)} == PUT_TOGETHER
+
+
+def test_the_rooms_are_those_of_the_catalogue() -> None:
+    """Removing and stamping a session touch every room that the catalogue has."""
+    texts = {name: scripts.without_comments(text) for name, text in scripts.includes().items()}
+    suffixes = [suffix for room in ROOMS.values() for suffix in room]
+    assert re.findall(r"'([\w:]+)'", texts["room_keys"]) == suffixes
+    assert re.findall(r"'(\w+)'", texts["forget_rooms"].partition("}")[0]) == list(ROOMS)
+    assert [
+        kind.pattern.partition("<id>:")[2] for kind in CATALOGUE if kind.name.partition("_")[0] in ROOMS
+    ] == suffixes
+
+
+def test_no_string_looks_like_a_key() -> None:
+    """No script and no fragment spells a key."""
+    texts = [*map(scripts.body_of, scripts.names()), *map(scripts.without_comments, scripts.includes().values())]
+    assert [text for text in texts if re.search(r"'(?:sc:|:s:|:\w+')", text)] == []
 
 
 @every_script
@@ -109,7 +132,7 @@ def test_emitted_kinds_are_those_of_the_header(name: str) -> None:
 @every_script
 def test_emitted_kinds_name_a_noun(name: str) -> None:
     """A kind of change is a noun and what happened to it."""
-    nouns = {"session", "transcript", "retention"}
+    nouns = {"session", "transcript", "retention", "documents", "room"}
     assert {kind.split(".")[0] for kind in Script(name).header.emits} <= nouns
 
 
@@ -177,4 +200,7 @@ def test_text_does_not_depend_on_the_run() -> None:
 def test_every_kind_of_key_is_used() -> None:
     """Each kind in the catalogue is declared by some script, or written by a plain command of a stub."""
     declared = {key for name in scripts.names() for key in Script(name).header.keys}
+    if {"items", "order"} <= declared:
+        # The scripts of rooms are told which room is meant.
+        declared |= {name for room in ("updates", "qa", "checkpoints") for name in (room, f"{room}_order")}
     assert {kind.name for kind in CATALOGUE} - declared == set()

@@ -24,7 +24,13 @@ KEYS = {
     "staging": SESSION.staging(WRITE.operation),
     "lease": SHARD.lease("expire"),
     "config": Keyspace("acme", 8).config,
+    "items": SESSION.room("qa")[0],
+    "order": SESSION.room("qa")[1],
+    "documents": SESSION.room("documents")[0],
 }
+
+ROLES = {"items": "qa", "order": "qa_order"}
+"""Kinds of the keys that scripts of several rooms name by their role."""
 
 
 def sentinels(stub: Callable[..., Call[Any]]) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def _sentinel(name: str, hint: Any, numbers: Iterator[int]) -> Any:  # noqa: ANN
         Sequence[str]: [f"given-{name}"],
         Pairs: [f"given-{name}", f"value-{name}"],
     }
-    if name in KEYS:
+    if name in KEYS and hint is Key:
         return KEYS[name]
     if hint in (int, int | None):
         return next(numbers)
@@ -92,9 +98,10 @@ def test_header_parses(name: str) -> None:
 
 @pytest.mark.parametrize("name", scripts.names())
 def test_calls_carry_their_name(name: str) -> None:
-    """A stub's call is named as its script, and loads that script."""
-    _, call, _ = built(name)
-    assert (call.name, call.target) == (name, Script(name))
+    """A stub's call is named as its script, and loads that script; the calls of rooms are named after the room."""
+    _, call, given = built(name)
+    noun, verb = name.split(".")
+    assert (call.name, call.target) == (f"{given['room'] if noun == 'rooms' else noun}.{verb}", Script(name))
 
 
 @pytest.mark.parametrize("name", scripts.names())
@@ -102,7 +109,8 @@ def test_keys_are_those_of_the_header(name: str) -> None:
     """A stub gives as many keys as the header declares, each of the kind that the header names in that place."""
     header, call, _ = built(name)
     kinds = [kind_of(key) for key in call.keys]
-    assert tuple(kind.name if kind else "?" for kind in kinds) == header.keys
+    names = tuple(kind.name if kind else "?" for kind in kinds)
+    assert names == tuple(ROLES.get(key, key) for key in header.keys)
 
 
 @pytest.mark.parametrize("name", scripts.names())
@@ -192,4 +200,5 @@ def test_key_parameters_are_keys() -> None:
     for name, found in scripts.stubs().items():
         module, function = found[0]
         hints = typing.get_type_hints(getattr(module, function))
-        assert [hints[key] for key in KEYS if key in hints] == [Key for key in KEYS if key in hints], name
+        keys = [key for key in Script(name).header.keys if key in KEYS and key in hints]
+        assert [hints[key] for key in keys] == [Key for _ in keys], name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sessioncache import AsyncSessionCache, RetentionPolicy, Session
+from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, Session
 from sessioncache.leases.models import Lease
+from sessioncache.rooms._async import AsyncRoom
 from sessioncache.transcripts import lua
 
 OPERATION = "tour-1"
@@ -13,6 +14,8 @@ async def walk(cache: AsyncSessionCache) -> None:
     """Call everything."""
     await _sessions(cache)
     await _transcripts(cache)
+    await _documents(cache)
+    await _rooms(cache)
     await _retention(cache)
     await _feed(cache)
     for keys in cache.keys:
@@ -61,6 +64,28 @@ async def _transcripts(cache: AsyncSessionCache) -> None:
     await cache.transcripts.pop("popped")
     await cache.transcripts.append("emptied", {"role": "user"})
     await cache.transcripts.delete("emptied")
+
+
+async def _documents(cache: AsyncSessionCache) -> None:
+    await cache.documents.save("saved", {"one": 1, "two": [2]})
+    await cache.documents.save("saved", {"one": None})
+    await cache.documents.get("saved")
+    await cache.documents.get("saved", "two")
+    whole = Session(id="saved", labels={"name": "x"})
+    await cache.sessions.save(whole, messages=[{"n": 1}], through=1, documents={"three": 3}, updates={"u": {}})
+    await cache.sessions.save(whole, updates={"u": None})
+
+
+async def _rooms(cache: AsyncSessionCache) -> None:
+    """What every room does, in the room that has links to it."""
+    room = AsyncRoom(cache._transport, cache.keys, "checkpoints", kind="c", keep="keep_checkpoints")
+    for name in ("one", "two"):
+        await room.save("saved", [(name, b"1:a1:1")], user=None, base=NO_BASE, operation_id=None)
+    await room.last("saved", 10)
+    await room.list("saved")
+    await room.get("saved", "one")
+    await room.update("saved", "one", ["a", "2"], base=NO_BASE, operation_id=None)
+    await room.delete("saved", ["one"], base=NO_BASE, operation_id=None)
 
 
 async def _retention(cache: AsyncSessionCache) -> None:

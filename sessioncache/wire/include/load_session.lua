@@ -4,7 +4,7 @@ local function load_session()
   local v = redis.call('HMGET', record, 'gen', 'schema', 'revision', 'seq', 'first_seq', 'last_seq', 'messages', 'bytes',
     'created_ms', 'updated_ms', 'deadline_ms', 'ttl_ms', 'user', 'pinned', 'fence', 'retain:ttl_ms')
   if not v[1] then
-    if redis.call('EXISTS', record, transcript) > 0 then
+    if redis.call('EXISTS', record, transcript, room_keys()) > 0 then
       return nil, redis.error_reply('SCTORN session ' .. id .. ': something of it is there, but its record has no gen')
     end
     return nil

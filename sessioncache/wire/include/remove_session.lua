@@ -1,6 +1,7 @@
 -- remove_session: takes every key, index entry and total of the session away at once, and says so in the feed.
 local function remove_session(s, rules, now, kind)
-  redis.call('UNLINK', record, transcript, operations)
+  forget_rooms()
+  redis.call('UNLINK', record, transcript, operations, room_keys())
   redis.call('ZREM', by_updated, id)
   redis.call('ZREM', deadlines, id)
   redis.call('ZREM', by_user, s.user .. '\0' .. id)

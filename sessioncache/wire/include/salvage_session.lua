@@ -1,7 +1,7 @@
 -- salvage_session: what can be read of a session that is about to be removed, however damaged; nil where none of its keys is
 -- there.
 local function salvage_session()
-  if redis.call('EXISTS', record, transcript, operations) == 0 then
+  if redis.call('EXISTS', record, transcript, operations, room_keys()) == 0 then
     return nil
   end
   local v = redis.pcall('HMGET', record, 'gen', 'revision', 'deadline_ms', 'user', 'messages', 'bytes', 'fence')

@@ -7,7 +7,7 @@ local function slide_after_read(s, now)
   end
   plan_deadline(s, rules, now)
   if s.stamp then
-    stamp_keys(s, record, transcript, operations)
+    stamp_keys(s, record, transcript, operations, room_keys())
     redis.call('HSET', record, 'deadline_ms', s.deadline_ms, 'ttl_ms', s.ttl_ms)
     index_deadline(s)
   end

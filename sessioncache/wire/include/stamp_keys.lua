@@ -4,9 +4,9 @@ local function stamp_keys(s, ...)
   local spread = (tonumber(string.sub(s.gen, 1, 4), 16) or 0) / 65535
   local grace = math.max(60000, math.floor(s.ttl_ms * (0.05 + 0.1 * spread)))
   for _, key in ipairs({ ... }) do
-    if s.deadline_ms == 0 then
+    if key and s.deadline_ms == 0 then
       redis.call('PERSIST', key)
-    else
+    elseif key then
       redis.call('PEXPIREAT', key, s.deadline_ms + grace)
     end
   end

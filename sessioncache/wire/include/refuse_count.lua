@@ -1,0 +1,7 @@
+-- refuse_count: an error where a room would hold more entries than the policy allows.
+local function refuse_count(rules, room, count)
+  if rules.quota_entries > 0 and count > rules.quota_entries then
+    return redis.error_reply('SCLIMIT the session would hold ' .. count .. ' ' .. room .. '; its quota is ' ..
+      rules.quota_entries .. ' entries a room')
+  end
+end
