@@ -65,7 +65,7 @@ if outcome ~= 'stored' then
   s.pinned = pinned == 1
 end
 take_user(s, user)
-local fresh = s.messages == 0 and transcript
+local fresh = (through or s.messages == 0) and transcript
 local new_seq = #payloads > 0 and (#kept > 0 and through - #payloads or s.seq) + 1 or 0
 if through then
   redis.call('HSET', record, 'seq', s.seq)

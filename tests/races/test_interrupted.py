@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
-from sessioncache import AsyncSessionCache, BackendTimeout, BackendUnavailable, Session
+from sessioncache import NO_BASE, AsyncSessionCache, BackendTimeout, BackendUnavailable, Session
+from sessioncache.rooms._async import AsyncRoom
 from sessioncache.testing import AsyncFaultyTransport, AsyncGatedTransport
 from tests.engines import Engine, list_keys
 from tests.engines.caches import lowest_transport, make_async_cache
+
+ANYHOW: dict[str, Any] = {"base": NO_BASE, "operation_id": None}
+
+
+def room_of(cache: AsyncSessionCache) -> AsyncRoom:
+    """A room with links."""
+    return AsyncRoom(cache._transport, cache.keys, "checkpoints", kind="c")
+
 
 DO: dict[str, Callable[[AsyncSessionCache], Awaitable[object]]] = {
     "transcripts.append": lambda cache: cache.transcripts.append("s", {"n": "new"}),
@@ -21,6 +31,10 @@ DO: dict[str, Callable[[AsyncSessionCache], Awaitable[object]]] = {
     "sessions.update": lambda cache: cache.sessions.update("s", title="new"),
     "sessions.delete": lambda cache: cache.sessions.delete("s"),
     "retention.update": lambda cache: cache.retention.update("s", ttl_ms=99_000),
+    "documents.save": lambda cache: cache.documents.save("s", {"old": None, "new": 1}),
+    "checkpoints.save": lambda cache: room_of(cache).save("s", [("new", b"x")], user=None, **ANYHOW),
+    "checkpoints.update": lambda cache: room_of(cache).update("s", "old", ["new", "1"], **ANYHOW),
+    "checkpoints.delete": lambda cache: room_of(cache).delete("s", ["old"], **ANYHOW),
 }
 """Every write of a session, by name."""
 
@@ -35,11 +49,15 @@ async def _state(cache: AsyncSessionCache) -> tuple[object, ...]:
     page = await cache.transcripts.list("s")
     stats = await cache.stats.get()
     seen = None if session is None else (session.title, session.revision, session.metadata, session.ttl_ms)
-    return (seen, [(entry.seq, entry.message) for entry in page], stats.sessions, stats.messages, stats.bytes)
+    messages = [(entry.seq, entry.message) for entry in page]
+    documents = await cache.documents.get("s")
+    entries = [(entry.id, entry.payload) async for entry in room_of(cache).each("s")]
+    return (seen, messages, documents.values, entries, stats.sessions, stats.messages, stats.bytes)
 
 
 async def _prepare(cache: AsyncSessionCache) -> None:
-    await cache.sessions.save(Session(id="s", title="old"), messages=[{"n": 1}, {"n": 2}])
+    await cache.sessions.save(Session(id="s", title="old"), messages=[{"n": 1}, {"n": 2}], documents={"old": 1})
+    await room_of(cache).save("s", [("old", b"1:a1:1")], user=None, **ANYHOW)
 
 
 @pytest.mark.parametrize("fault", ["lose_reply", "repeat"])
