@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["pytest_configure"]
+__all__ = ["pytest_addoption", "pytest_configure"]
 
 NAME = "sessioncache-fixtures"
+
+
+def pytest_addoption() -> None:
+    """Let the conformance suite's assertions say what they compared; this hook runs before any conftest imports it."""
+    import_module("pytest").register_assert_rewrite("sessioncache.testing.conformance")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,25 @@
+"""What every store of a contract has to do, as tests to inherit from: one class a contract and colour.
+
+Make a class of your own whose name begins with `Test`, and give two fixtures: `store`, the store under test, empty, and
+`other_store`, a second client of the same sessions.
+
+    class TestTranscripts(AsyncTranscriptStoreConformance):
+        @pytest.fixture
+        async def store(self): ...
+
+        @pytest.fixture
+        async def other_store(self, store): ...
+
+In pytest-asyncio's strict mode, mark the class with `pytest.mark.asyncio`. This package needs pytest; nothing else of
+sessioncache imports it.
+"""
+
+from __future__ import annotations
+
+from sessioncache.testing.conformance.transcript_store_async import AsyncTranscriptStoreConformance
+from sessioncache.testing.conformance.transcript_store_sync import TranscriptStoreConformance
+
+__all__ = [
+    "AsyncTranscriptStoreConformance",
+    "TranscriptStoreConformance",
+]
