@@ -7,7 +7,9 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sessioncache.checkpoints._async import AsyncCheckpoints
 from sessioncache.client.build import make_settings
+from sessioncache.context._async import AsyncContext
 from sessioncache.documents._async import AsyncDocuments
 from sessioncache.feed._async import AsyncFeed
 from sessioncache.leases._async import AsyncLeases
@@ -18,15 +20,18 @@ from sessioncache.sessions._async import AsyncSessions
 from sessioncache.settings import Settings
 from sessioncache.stats._async import AsyncStats
 from sessioncache.telemetry import TelemetryHook
+from sessioncache.traces._async import AsyncTraces
 from sessioncache.transcripts._async import AsyncTranscripts
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.transport.connect_async import connect, stack, wrap_client
 from sessioncache.types import SessionId, check_session_id
 from sessioncache.upkeep._async import AsyncUpkeep
+from sessioncache.usage._async import AsyncUsage
 from sessioncache.wire.codec import Codec
 from sessioncache.wire.keys import Keyspace
 from sessioncache.wire.messages import MessageEncoder
 from sessioncache.wire.values import ValueEncoder
+from sessioncache.workspaces._async import AsyncWorkspaces
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -68,6 +73,11 @@ class AsyncSessionCache:
         self.sessions = AsyncSessions(self._transport, self.keys, encoder, values)
         self.transcripts = AsyncTranscripts(self._transport, self.keys, encoder)
         self.documents = AsyncDocuments(self._transport, self.keys, values)
+        self.context = AsyncContext(self._transport, self.keys, values)
+        self.checkpoints = AsyncCheckpoints(self._transport, self.keys, values)
+        self.workspaces = AsyncWorkspaces(self._transport, self.keys, values)
+        self.traces = AsyncTraces(self._transport, self.keys, values)
+        self.usage = AsyncUsage(self._transport, self.keys, line_bytes_max=settings.entry_bytes_max)
         self.feed = AsyncFeed(self._transport, self.keys)
         self.retention = AsyncRetention(self._transport, self.keys)
         self.stats = AsyncStats(self._transport, self.keys)

@@ -8,7 +8,9 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sessioncache.checkpoints._sync import Checkpoints
 from sessioncache.client.build import make_settings
+from sessioncache.context._sync import Context
 from sessioncache.documents._sync import Documents
 from sessioncache.feed._sync import Feed
 from sessioncache.leases._sync import Leases
@@ -19,15 +21,18 @@ from sessioncache.sessions._sync import Sessions
 from sessioncache.settings import Settings
 from sessioncache.stats._sync import Stats
 from sessioncache.telemetry import TelemetryHook
+from sessioncache.traces._sync import Traces
 from sessioncache.transcripts._sync import Transcripts
 from sessioncache.transport.base import Transport
 from sessioncache.transport.connect_sync import connect, stack, wrap_client
 from sessioncache.types import SessionId, check_session_id
 from sessioncache.upkeep._sync import Upkeep
+from sessioncache.usage._sync import Usage
 from sessioncache.wire.codec import Codec
 from sessioncache.wire.keys import Keyspace
 from sessioncache.wire.messages import MessageEncoder
 from sessioncache.wire.values import ValueEncoder
+from sessioncache.workspaces._sync import Workspaces
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -69,6 +74,11 @@ class SessionCache:
         self.sessions = Sessions(self._transport, self.keys, encoder, values)
         self.transcripts = Transcripts(self._transport, self.keys, encoder)
         self.documents = Documents(self._transport, self.keys, values)
+        self.context = Context(self._transport, self.keys, values)
+        self.checkpoints = Checkpoints(self._transport, self.keys, values)
+        self.workspaces = Workspaces(self._transport, self.keys, values)
+        self.traces = Traces(self._transport, self.keys, values)
+        self.usage = Usage(self._transport, self.keys, line_bytes_max=settings.entry_bytes_max)
         self.feed = Feed(self._transport, self.keys)
         self.retention = Retention(self._transport, self.keys)
         self.stats = Stats(self._transport, self.keys)

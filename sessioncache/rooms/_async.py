@@ -25,7 +25,14 @@ class AsyncRoom:
     """Ordered entries of a session, each under an id: one script, and so one round trip, a call."""
 
     def __init__(
-        self, transport: AsyncTransport, keys: Keyspace, room: RoomName, *, kind: str = "", keep: str = ""
+        self,
+        transport: AsyncTransport,
+        keys: Keyspace,
+        room: RoomName,
+        *,
+        kind: str = "",
+        keep: str = "",
+        stamped: bool = False,
     ) -> None:
         """Look after one room.
 
@@ -35,12 +42,14 @@ class AsyncRoom:
             room: a room of two keys, entries and their order.
             kind: kind of the rows that the shard's links get, so that an entry is found without its session's id.
             keep: field of the retention policy that says how many entries a session keeps.
+            stamped: payloads are stored behind the server's time: `pack_fields` of that time and the payload.
         """
         self._transport = transport
         self._keys = keys
         self._room = room
         self._kind = kind
         self._keep = keep
+        self._stamped = stamped
 
     async def save(
         self,
@@ -72,6 +81,7 @@ class AsyncRoom:
                 room=self._room,
                 kind=self._kind,
                 keep=self._keep,
+                stamped=self._stamped,
                 entries=given,
             )
         )

@@ -23,6 +23,7 @@ def save(
     room: str,
     kind: str,
     keep: str,
+    stamped: bool,
     entries: Sequence[Arg],
 ) -> Call[RoomSaved]:
     """`rooms/save.lua`."""
@@ -35,7 +36,7 @@ def save(
         f"{room}.save",
         load_script("rooms.save"),
         (*session.group, items, order),
-        (*write.args(session), user, room, kind, keep, *entries),
+        (*write.args(session), user, room, kind, keep, int(stamped), *entries),
         decode=decode,
         writes=True,
         outcome=lambda saved: "repeated" if saved.repeated else ("created" if saved.created else "saved"),

@@ -16,6 +16,9 @@ async def walk(cache: AsyncSessionCache) -> None:
     await _transcripts(cache)
     await _documents(cache)
     await _rooms(cache)
+    await _checkpoints(cache)
+    await _workspaces(cache)
+    await _logs(cache)
     await _retention(cache)
     await _feed(cache)
     for keys in cache.keys:
@@ -86,6 +89,35 @@ async def _rooms(cache: AsyncSessionCache) -> None:
     await room.get("saved", "one")
     await room.update("saved", "one", ["a", "2"], base=NO_BASE, operation_id=None)
     await room.delete("saved", ["one"], base=NO_BASE, operation_id=None)
+
+
+async def _checkpoints(cache: AsyncSessionCache) -> None:
+    for name in ("one", "two", "three"):
+        await cache.checkpoints.save("chat", name, {"n": name})
+    await cache.checkpoints.list_all(limit=1)
+    await cache.checkpoints.find("two")
+    await cache.checkpoints.delete("chat", "one")
+
+
+async def _workspaces(cache: AsyncSessionCache) -> None:
+    await cache.workspaces.save("one", name="1", session_ids=["saved", "chat"])
+    await cache.workspaces.add("one", "chat", "Shared")
+    await cache.workspaces.add("two", "chat")
+    await cache.workspaces.list()
+    await cache.workspaces.get("one")
+    await cache.workspaces.of_session("chat")
+    await cache.workspaces.remove("one", "saved")
+    await cache.workspaces.delete("one")
+
+
+async def _logs(cache: AsyncSessionCache) -> None:
+    for _ in range(2):
+        await cache.traces.append("saved", {"trace_id": "t"}, operation_id=OPERATION)
+        await cache.usage.append("saved", '{"model":"m","input_tokens":3}', operation_id=OPERATION)
+    await cache.usage.append("nobody", "{}", create=False)
+    await cache.traces.list("saved", last=1)
+    await cache.usage.list("saved", start=1)
+    await cache.usage.totals("saved")
 
 
 async def _retention(cache: AsyncSessionCache) -> None:
