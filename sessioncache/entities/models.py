@@ -34,7 +34,7 @@ class EntityType(StrEnum):
     CODE_COMPONENT = "CodeComponent"
 
     @classmethod
-    def read(cls, text: object) -> EntityType:
+    def read(cls, text: str) -> EntityType:
         """The type that was stored; text that this release does not know is Concept."""
         return cls(text) if text in cls._value2member_map_ else cls.CONCEPT
 
@@ -52,7 +52,7 @@ class RelationType(StrEnum):
     SOLVES = "Solves"
 
     @classmethod
-    def read(cls, text: object) -> RelationType:
+    def read(cls, text: str) -> RelationType:
         """The type that was stored; text that this release does not know is RelatedTo."""
         return cls(text) if text in cls._value2member_map_ else cls.RELATED_TO
 
