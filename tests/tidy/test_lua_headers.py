@@ -27,6 +27,15 @@ KEYS = {
     "items": SESSION.room("qa")[0],
     "order": SESSION.room("qa")[1],
     "documents": SESSION.room("documents")[0],
+    "traces": SESSION.room("traces")[0],
+    "usage": SESSION.room("usage")[0],
+    "usage_totals": SESSION.room("usage")[1],
+    "workspaces": SESSION.room("workspaces")[0],
+    "workspace_list": Keyspace("acme", 8).workspace_list,
+    "entities": SESSION.room("entities")[0],
+    "relationships": SESSION.room("relationships")[0],
+    "relationships_ends": SESSION.room("relationships")[1],
+    "sources": SESSION.room("sources")[0],
 }
 
 ROLES = {"items": "qa", "order": "qa_order"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, Session
 from sessioncache.leases.models import Lease
 from sessioncache.rooms._async import AsyncRoom
+from sessioncache.sessions import lua as sessions_lua
 from sessioncache.transcripts import lua
 
 OPERATION = "tour-1"
@@ -23,6 +24,7 @@ async def walk(cache: AsyncSessionCache) -> None:
     await _feed(cache)
     for keys in cache.keys:
         await _upkeep(cache, keys.index)
+    await _delete_all(cache)
 
 
 async def _sessions(cache: AsyncSessionCache) -> None:
@@ -45,6 +47,12 @@ async def _sessions(cache: AsyncSessionCache) -> None:
     await cache.sessions.delete("deleted")
     await cache.sessions.delete("deleted")
     await cache.stats.get()
+
+
+async def _delete_all(cache: AsyncSessionCache) -> None:
+    """Everything goes, ghosts included."""
+    assert await cache.sessions.delete_all() > 0
+    await cache._transport.call(sessions_lua.unlist(session=cache.keys.session("nobody"), rows=("u\0nobody",)))
 
 
 async def _transcripts(cache: AsyncSessionCache) -> None:
