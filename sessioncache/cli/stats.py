@@ -43,6 +43,7 @@ def command(
             "sessions": totals.sessions,
             "messages": totals.messages,
             "size": bytes_text(totals.bytes),
+            "entries": ", ".join(f"{count} {room}" for room, count in totals.rooms.items() if count) or "none in rooms",
             "changes": f"{totals.changes} ever published in the feed",
             "overdue": f"{totals.overdue} past their deadline and not swept yet"
             + (f", the oldest for {duration_text(totals.lag_ms)}" if totals.overdue else ""),

@@ -49,6 +49,9 @@ SAVE_ENTRIES_MAX = 5_000
 
 ENTRY_NAME_BYTES_MAX = 512
 
+DELETE_BATCH_MAX = 5_000
+"""Most sessions in one round trip of `delete_all`."""
+
 
 class Sessions:
     """Session records: read, list, save with merge, edit, delete."""
@@ -337,6 +340,51 @@ class Sessions:
         keys = self._keys.session(check_session_id(session_id))
         write = Write.of(self._keys, "sessions.delete", base, operation_id)
         return self._transport.call(lua.delete(session=keys, write=write))
+
+    def delete_all(self, *, batch: int = 500) -> int:
+        """Remove every session of the namespace, as `delete` does; answers how many there were.
+
+        The policy, the workspaces and whatever else the server holds stay. Many round trips, each of which deletes at
+        most `batch` sessions, so that others are served meanwhile; a session that is created meanwhile may stay. Where
+        it fails, what was deleted stays deleted, and calling it again goes on.
+
+        Raises:
+            InvalidArgument: `batch` is not 1 to 5000.
+        """
+        check_limit(batch, what="batch", at_least=1, at_most=DELETE_BATCH_MAX)
+        deleted = 0
+        for page, name in ((lua.rows, "by_user"), (lua.listed, "by_updated"), (lua.listed, "deadlines")):
+            pending = dict.fromkeys(range(self._keys.shards), "")
+            while pending:
+                limit = max(1, batch // len(pending))
+                calls = [
+                    page(index=getattr(self._keys.shard(index), name), after=after, limit=limit)
+                    for index, after in pending.items()
+                ]
+                replies = self._transport.call_many(calls)
+                found = [row for _following, rows in replies for row in rows]
+                for first in range(0, len(found), batch):
+                    deleted += self._delete_listed(found[first : first + batch])
+                positions = zip(pending, replies, strict=True)
+                pending = {index: following for index, (following, _rows) in positions if following}
+        return deleted
+
+    def _delete_listed(self, found: Sequence[tuple[str, SessionId]]) -> int:
+        """Delete the sessions of these rows; a row whose session is gone already is removed from its list."""
+        calls = [
+            lua.delete(
+                session=self._keys.session(session_id), write=Write.of(self._keys, "sessions.delete", NO_BASE, None)
+            )
+            for _row, session_id in found
+        ]
+        deleted = self._transport.call_many(calls)
+        gone = [
+            lua.unlist(session=self._keys.session(session_id), rows=(row,))
+            for (row, session_id), was_there in zip(found, deleted, strict=True)
+            if not was_there
+        ]
+        self._transport.call_many(gone)
+        return sum(deleted)
 
 
 def _user(user: str | None) -> str:

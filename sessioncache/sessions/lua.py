@@ -9,10 +9,10 @@ from sessioncache.sessions.models import Listed, Saved, Session, Updated
 from sessioncache.sessions.record import Pairs, listed_from, merge_into, session_from
 from sessioncache.types import datetime_from_ms
 from sessioncache.wire.call import Call, Write, optional
-from sessioncache.wire.keys import SessionKeys, ShardKeys
+from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
-__all__ = ["by_user", "count", "delete", "exists", "get", "list_", "save", "update"]
+__all__ = ["by_user", "count", "delete", "exists", "get", "list_", "listed", "rows", "save", "unlist", "update"]
 
 
 def get(*, session: SessionKeys, now_override_ms: int | None) -> Call[Session | None]:
@@ -165,3 +165,33 @@ def count(*, shard: ShardKeys, now_override_ms: int | None) -> Call[int]:
     """`sessions/count.lua`."""
     keys = (shard.by_updated, shard.deadlines)
     return Call("sessions.count", load_script("sessions.count"), keys, (optional(now_override_ms),), decode=int)
+
+
+def rows(*, index: Key, after: str, limit: int) -> Call[tuple[str, list[tuple[str, str]]]]:
+    """ZRANGEBYLEX of an index whose members all score 0 and end in an escaped id: what `listed` answers."""
+
+    def decode(reply: list[bytes]) -> tuple[str, list[tuple[str, str]]]:
+        found = [member.decode() for member in reply]
+        following = found[-1] if len(found) == limit else ""
+        return following, [(member, unescape(member.rpartition("\0")[2])) for member in found]
+
+    start = f"({after}" if after else "-"
+    return Call("sessions.rows", "ZRANGEBYLEX", (index,), (start, "+", "LIMIT", 0, limit), decode=decode)
+
+
+def listed(*, index: Key, after: str, limit: int) -> Call[tuple[str, list[tuple[str, str]]]]:
+    """ZSCAN of an index of escaped ids: where to go on, empty at the end, and members with their ids."""
+
+    def decode(reply: list[Any]) -> tuple[str, list[tuple[str, str]]]:
+        following, pairs = reply
+        found = pairs[::2] if pairs and isinstance(pairs[0], bytes) else [member for member, _score in pairs]
+        position = following.decode() if isinstance(following, bytes) else str(following)
+        return "" if position == "0" else position, [(member.decode(), unescape(member)) for member in found]
+
+    return Call("sessions.listed", "ZSCAN", (index,), (after or 0, "COUNT", limit), decode=decode)
+
+
+def unlist(*, session: SessionKeys, rows: Sequence[str]) -> Call[int]:
+    """`sessions/unlist.lua`."""
+    script = load_script("sessions.unlist")
+    return Call("sessions.unlist", script, session.group, (session.escaped, *rows), decode=int, writes=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sessioncache.stats import lua
 from sessioncache.stats.models import NamespaceStats, ShardStats
 from sessioncache.transport.base import AsyncTransport
-from sessioncache.wire.keys import Keyspace
+from sessioncache.wire.keys import ROOMS, Keyspace
 
 __all__ = ["AsyncStats"]
 
@@ -30,9 +30,13 @@ class AsyncStats:
             overdue=sum(shard.overdue for shard in shards),
             lag_ms=max(lags, default=0),
             changes=sum(shard.feed_seq for shard in shards),
+            rooms={room: sum(shard.rooms[room] for shard in shards) for room in ROOMS},
         )
 
     async def shards(self) -> list[ShardStats]:
         """The totals of every shard."""
-        calls = [lua.read(shard=shard, now_override_ms=self._keys.now_override_ms) for shard in self._keys]
+        calls = [
+            lua.read(shard=shard, now_override_ms=self._keys.now_override_ms, rooms=tuple(ROOMS))
+            for shard in self._keys
+        ]
         return await self._transport.call_many(calls)

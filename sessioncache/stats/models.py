@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from sessioncache.wire.keys import RoomName
 
 __all__ = ["NamespaceStats", "ShardStats"]
 
@@ -28,6 +30,13 @@ class ShardStats:
     feed_length: int
     now_ms: int
     """The server's time of the answer."""
+    rooms: dict[RoomName, int] = field(default_factory=dict)
+    """Entries of all sessions in each room, overdue ones included."""
+
+    @property
+    def entries(self) -> int:
+        """Entries of all rooms together."""
+        return sum(self.rooms.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +57,10 @@ class NamespaceStats:
     """For how long the oldest of them has been overdue; 0: none is."""
     changes: int
     """Changes ever published in the feed."""
+    rooms: dict[RoomName, int] = field(default_factory=dict)
+    """Entries in each room (documents, context updates, …), those of overdue sessions included until they are swept."""
+
+    @property
+    def entries(self) -> int:
+        """Entries of all rooms together."""
+        return sum(self.rooms.values())

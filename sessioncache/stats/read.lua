@@ -8,14 +8,20 @@
 --   feed        stream
 -- ARGV
 --   now_override_ms  integer
--- REPLY   sessions messages bytes feed_seq indexed overdue oldest_due_ms feed_length now_ms
+--   rooms            text...  names of rooms
+-- REPLY   sessions messages bytes feed_seq indexed overdue oldest_due_ms feed_length now_ms rooms;
+--         rooms are the entries of all sessions in each room, in the order of the arguments
 -- ERRORS  -
 -- EMITS   -
 local now = server_now_ms()
 local stored = redis.call('HMGET', totals, 'sessions', 'messages', 'bytes', 'feed_seq')
+local entries = #rooms > 0 and redis.call('HMGET', totals, unpack(rooms)) or {}
+for i, count in ipairs(entries) do
+  entries[i] = tonumber(count) or 0
+end
 local oldest = redis.call('ZRANGE', deadlines, 0, 0, 'WITHSCORES')
 return {
   tonumber(stored[1]) or 0, tonumber(stored[2]) or 0, tonumber(stored[3]) or 0, tonumber(stored[4]) or 0,
   redis.call('ZCARD', by_updated), redis.call('ZCOUNT', deadlines, '-inf', now), oldest[2] and tonumber(oldest[2]) or 0,
-  redis.call('XLEN', feed), now,
+  redis.call('XLEN', feed), now, entries,
 }
