@@ -219,6 +219,7 @@ class Sessions:
         through: int | None = None,
         documents: Mapping[str, Any] | None = None,
         updates: Mapping[str, Any] | None = None,
+        keep_runtime: bool = False,
         updated_at: datetime | None = None,
         base: Base | None = None,
         operation_id: str | None = None,
@@ -237,6 +238,8 @@ class Sessions:
             documents: JSON values by name, set in the same moment; None removes one.
             updates: context updates by their ids, put in at the same moment: known ones in their place; None removes
                 one. 5,000 at most.
+            keep_runtime: the stored status, parent and metadata stay, for a caller that does not know them; a session
+                that this call creates takes the given ones.
             updated_at: when the session was updated, where the caller's clock is to tell; a time in the future counts
                 as now.
             base: replaces the base that the session carries.
@@ -267,6 +270,7 @@ class Sessions:
             labels=label_pairs(session.labels),
             documents=self._value_pairs("document", documents),
             updates=self._value_pairs("update", updates),
+            keep_runtime=keep_runtime,
             through=through,
             updated_ms=None if updated_at is None else ms_from_datetime(updated_at),
             marks=marks,

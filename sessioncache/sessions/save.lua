@@ -16,6 +16,7 @@
 --   labels            integer  how many pairs of labels follow
 --   documents         integer  how many pairs of documents follow
 --   updates           integer  how many pairs of context updates follow
+--   keep_runtime      integer  1: the stored runtime fields stay as they are
 --   through           integer  the messages replace those up to this sequence number; empty: they are appended
 --   updated_ms        integer  when the session was updated, in the caller's time; empty: now
 --   marks             text     one character a message, as in transcripts.append
@@ -78,7 +79,9 @@ if updated_ms then
   s.updated_ms = math.min(updated_ms, now)
   redis.call('HSET', record, 'updated_ms', s.updated_ms)
 end
-replace_fields(stored, is_runtime, given[2], by_name[2])
+if s.created or keep_runtime == 0 then
+  replace_fields(stored, is_runtime, given[2], by_name[2])
+end
 if outcome ~= 'stored' then
   replace_fields(stored, is_authoritative, given[1], by_name[1])
 end

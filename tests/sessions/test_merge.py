@@ -187,3 +187,16 @@ async def test_a_stale_save_does_not_give_the_session_back(cache: AsyncSessionCa
     assert runner.user == "bob"
     assert [session.id for session in await cache.sessions.list(user="bob")] == ["s"]
     assert [session.id for session in await cache.sessions.list(user="ann")] == ["t"]
+
+
+async def test_a_save_that_does_not_know_the_runtime_fields_keeps_them(cache: AsyncSessionCache) -> None:
+    """With keep_runtime, stored status, parent and metadata stay; a session that the save creates takes the given ones."""
+    await cache.sessions.save(Session(id="s", status="busy", metadata={"a": 1}), keep_runtime=True)
+    await cache.sessions.save(Session(id="s", title="new", metadata_version=1), keep_runtime=True)
+    session = await cache.sessions.get("s")
+    assert session is not None
+    assert (session.title, session.status, session.metadata) == ("new", "busy", {"a": 1})
+    await cache.sessions.save(Session(id="s"))
+    session = await cache.sessions.get("s")
+    assert session is not None
+    assert (session.status, session.metadata) == (None, {})
