@@ -33,6 +33,7 @@ class AsyncRoom:
         kind: str = "",
         keep: str = "",
         stamped: bool = False,
+        timed: bool = False,
     ) -> None:
         """Look after one room.
 
@@ -43,13 +44,14 @@ class AsyncRoom:
             kind: kind of the rows that the shard's links get, so that an entry is found without its session's id.
             keep: field of the retention policy that says how many entries a session keeps.
             stamped: payloads are stored behind the server's time: `pack_fields` of that time and the payload.
+            timed: payloads are fields, and get the server's time as `created_ms`, unless they have one of their own.
         """
         self._transport = transport
         self._keys = keys
         self._room = room
         self._kind = kind
         self._keep = keep
-        self._stamped = stamped
+        self._stamped = 2 if timed else int(stamped)
 
     async def save(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sessioncache.errors import SessionTorn
 from sessioncache.rooms.models import RoomEntry, RoomPage, RoomRemoved, RoomSaved, RoomUpdated
 from sessioncache.wire.call import Arg, Call, Write, optional
 from sessioncache.wire.keys import Key, SessionKeys
@@ -23,7 +24,7 @@ def save(
     room: str,
     kind: str,
     keep: str,
-    stamped: bool,
+    stamped: int,
     entries: Sequence[Arg],
 ) -> Call[RoomSaved]:
     """`rooms/save.lua`."""
@@ -36,7 +37,7 @@ def save(
         f"{room}.save",
         load_script("rooms.save"),
         (*session.group, items, order),
-        (*write.args(session), user, room, kind, keep, int(stamped), *entries),
+        (*write.args(session), user, room, kind, keep, stamped, *entries),
         decode=decode,
         writes=True,
         outcome=lambda saved: "repeated" if saved.repeated else ("created" if saved.created else "saved"),
@@ -122,4 +123,6 @@ def delete(
 
 def _entry(reply: list[Any]) -> RoomEntry:
     number, entry, payload = reply
+    if payload is None:
+        raise SessionTorn(f"entry {entry.decode()!r} has its place in the session, but its content is gone")
     return RoomEntry(int(number), entry.decode(), payload)
