@@ -1,0 +1,1 @@
+"""Readers of other stores' data, one a file."""
