@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from sessioncache.stores.runtime_async import AsyncRuntimePersistence, AsyncRuntimePersistenceProtocol
+from sessioncache.stores.runtime_models import RuntimeMessage, RuntimeSession
+from sessioncache.stores.runtime_sync import RuntimePersistence, RuntimePersistenceProtocol
 from sessioncache.stores.transcript_async import AsyncTranscriptStore, AsyncTranscriptStoreProtocol
 from sessioncache.stores.transcript_models import (
     Block,
@@ -17,12 +20,18 @@ from sessioncache.stores.transcript_models import (
 from sessioncache.stores.transcript_sync import TranscriptStore, TranscriptStoreProtocol
 
 __all__ = [
+    "AsyncRuntimePersistence",
+    "AsyncRuntimePersistenceProtocol",
     "AsyncTranscriptStore",
     "AsyncTranscriptStoreProtocol",
     "Block",
     "ImageBlock",
     "ListOptions",
     "OtherBlock",
+    "RuntimeMessage",
+    "RuntimePersistence",
+    "RuntimePersistenceProtocol",
+    "RuntimeSession",
     "SessionRecord",
     "TextBlock",
     "ToolResultBlock",

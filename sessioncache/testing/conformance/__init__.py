@@ -16,10 +16,14 @@ sessioncache imports it.
 
 from __future__ import annotations
 
+from sessioncache.testing.conformance.runtime_persistence_async import AsyncRuntimePersistenceConformance
+from sessioncache.testing.conformance.runtime_persistence_sync import RuntimePersistenceConformance
 from sessioncache.testing.conformance.transcript_store_async import AsyncTranscriptStoreConformance
 from sessioncache.testing.conformance.transcript_store_sync import TranscriptStoreConformance
 
 __all__ = [
+    "AsyncRuntimePersistenceConformance",
     "AsyncTranscriptStoreConformance",
+    "RuntimePersistenceConformance",
     "TranscriptStoreConformance",
 ]

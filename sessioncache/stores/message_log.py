@@ -1,0 +1,140 @@
+"""Which messages of an object are stored already, and what a save of the object has to send.
+
+The rule of this module: no I/O. A message is known by a fingerprint of its content and the sequence number that the
+server gave it. Messages in the store that the object never knew are other writers': no plan takes them away.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from pydantic import PrivateAttr
+
+from sessioncache.stores.stored_model import StoredModel
+from sessioncache.types import Base, JSONObject
+from sessioncache.wire.call import new_operation_id
+
+__all__ = ["LogBase", "Plan", "Remembering", "fingerprint", "plan_append", "plan_meeting", "plan_rewrite"]
+
+
+def fingerprint(message: JSONObject) -> bytes:
+    """Eight bytes that tell a message from every other content."""
+    text = json.dumps(message, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=8).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class LogBase:
+    """The messages of an object as they were loaded or saved last."""
+
+    gen: str
+    """Incarnation of the session."""
+    prints: tuple[bytes, ...] = ()
+    """Fingerprints of the object's messages, in its order."""
+    seqs: tuple[int, ...] = ()
+    """Where each of them is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One write of messages."""
+
+    messages: Sequence[JSONObject]
+    """What to send."""
+    prints: tuple[bytes, ...]
+    """The object's messages that are stored once this is done."""
+    places: tuple[int, ...]
+    """For each of those: its sequence number, or, not above 0, minus its index in `messages`."""
+    base: Base
+    through: int | None = None
+    """The messages replace what is stored up to this number; None: they are appended."""
+    operation_id: str = field(default_factory=new_operation_id)
+
+    def done(self, gen: str, first_seq: int) -> LogBase:
+        """The base after this write, whose first message got that number."""
+        seqs = tuple(place if place > 0 else first_seq - place for place in self.places)
+        return LogBase(gen, self.prints, seqs)
+
+
+class Remembering(StoredModel):
+    """A model that remembers privately which of its messages are stored.
+
+    A copy remembers the same; one that went through JSON remembers nothing.
+    """
+
+    _log: LogBase | None = PrivateAttr(default=None)
+    _unanswered: Plan | None = PrivateAttr(default=None)
+
+    def remembered(self) -> tuple[LogBase | None, Plan | None]:
+        """What is stored, and a write whose outcome is not known."""
+        return self._log, self._unanswered
+
+    def remember(self, log: LogBase | None, unanswered: Plan | None = None) -> None:
+        """Take what is stored now."""
+        self._log, self._unanswered = log, unanswered
+
+
+def plan_append(
+    messages: Sequence[JSONObject], prints: Sequence[bytes], known: LogBase, *, base: Base, most: int
+) -> Plan | None:
+    """What follows the known messages, `most` at once; None where a known one is no longer there as it was."""
+    start = len(known.prints)
+    if tuple(prints[:start]) != known.prints:
+        return None
+    new = messages[start : start + most]
+    places = known.seqs + tuple(-index for index in range(len(new)))
+    return Plan(new, tuple(prints[: start + len(new)]), places, base)
+
+
+def plan_meeting(
+    messages: Sequence[JSONObject], prints: Sequence[bytes], stored: Sequence[tuple[int, bytes]], *, gen: str
+) -> tuple[LogBase, list[int]]:
+    """How messages of unknown origin meet a stored transcript: those found in it, in order, are the stored ones.
+
+    Returns:
+        the base made of those, and the positions of the others, which are new.
+    """
+    where: dict[bytes, list[int]] = {}
+    for position, (_, stored_print) in enumerate(stored):
+        where.setdefault(stored_print, []).append(position)
+    after, found, new = 0, [], []
+    for index in range(len(messages)):
+        positions = where.get(prints[index], [])
+        place = bisect_left(positions, after)
+        if place == len(positions):
+            new.append(index)
+        else:
+            found.append((prints[index], stored[positions[place]][0]))
+            after = positions[place] + 1
+    return LogBase(gen, tuple(one for one, _ in found), tuple(seq for _, seq in found)), new
+
+
+def plan_rewrite(
+    messages: Sequence[JSONObject],
+    prints: Sequence[bytes],
+    known: LogBase,
+    *,
+    stored: Sequence[tuple[int, bytes, JSONObject]],
+    base: Base,
+) -> Plan:
+    """The whole transcript anew: the object's messages, and those of others.
+
+    What others wrote follows the last of the object's messages that was known before, or, where the object has none of
+    them any more, everything.
+    """
+    own = set(zip(known.seqs, known.prints, strict=True))
+    others = [message for seq, stored_print, message in stored if (seq, stored_print) not in own]
+    before = set(known.prints)
+    old = max((index + 1 for index, one in enumerate(prints) if one in before), default=len(messages))
+    places = [*range(old), *range(old + len(others), len(messages) + len(others))]
+    return Plan(
+        [*messages[:old], *others, *messages[old:]],
+        tuple(prints),
+        tuple(-place for place in places),
+        base,
+        through=stored[-1][0] if stored else 0,
+    )

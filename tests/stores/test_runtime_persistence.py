@@ -1,0 +1,254 @@
+"""Contract 004 over a cache, in both colours on every engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from sessioncache import AsyncSessionCache, BackendTimeout, BackendUnavailable, DecodeError, SessionCache
+from sessioncache.stores import AsyncRuntimePersistence, RuntimeMessage, RuntimePersistence, RuntimeSession
+from sessioncache.testing import AsyncFaultyTransport, AsyncGatedTransport, AsyncRecordingTransport
+from sessioncache.testing.conformance import AsyncRuntimePersistenceConformance, RuntimePersistenceConformance
+from tests.engines.caches import lowest_transport, make_sync_cache
+from tests.engines.engine import Engine
+
+
+class TestAsync(AsyncRuntimePersistenceConformance):
+    """The async store."""
+
+    @pytest.fixture
+    async def store(self, cache: AsyncSessionCache) -> AsyncRuntimePersistence:
+        return AsyncRuntimePersistence(cache)
+
+    @pytest.fixture
+    async def other_store(self, other_cache: AsyncSessionCache) -> AsyncRuntimePersistence:
+        return AsyncRuntimePersistence(other_cache)
+
+
+class TestSync(RuntimePersistenceConformance):
+    """The sync store."""
+
+    @pytest.fixture
+    def store(self, sync_cache: SessionCache) -> RuntimePersistence:
+        return RuntimePersistence(sync_cache)
+
+    @pytest.fixture
+    def other_store(self, engine: Engine, namespace: str) -> Iterator[RuntimePersistence]:
+        with make_sync_cache(engine, namespace) as opened:
+            yield RuntimePersistence(opened)
+
+
+def said(*texts: str) -> list[RuntimeMessage]:
+    """Messages with these texts."""
+    return [RuntimeMessage(role="user", content=text) for text in texts]
+
+
+async def stored_texts(cache: AsyncSessionCache, session_id: str = "run") -> list[str]:
+    """The texts of the stored messages."""
+    return [entry.message["content"] async for entry in cache.transcripts.each(session_id)]
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+async def test_a_save_is_one_round_trip(engine: Engine, namespace: str) -> None:
+    """Creating a session and adding to it are one script each, and old messages are not sent again."""
+    lowest, settings = lowest_transport(engine, namespace)
+    recording = AsyncRecordingTransport(lowest)
+    async with AsyncSessionCache(recording, settings) as cache:
+        session = RuntimeSession(id="run", messages=said("first"))
+        for text in ("second", "third"):
+            recording.calls.clear()
+            await AsyncRuntimePersistence(cache).save_runtime_session(session)
+            assert [call.name for call in recording.calls] == ["sessions.save"]
+            session.messages += said(text)
+        (call,) = recording.calls
+        assert [b"first" in arg for arg in call.args if isinstance(arg, bytes) and b"content" in arg] == [False]
+
+
+async def test_editors_and_savers_lose_nothing(
+    cache: AsyncSessionCache, other_cache: AsyncSessionCache, engine: Engine, namespace: str
+) -> None:
+    """Many edits beside many saves: the versions count the edits, events are in their order, all messages stand."""
+    edits, savers, rounds = 12, 4, 6
+    renamed = [number for number in range(edits) if number % 3]
+    await AsyncRuntimePersistence(cache).save_runtime_session(RuntimeSession(id="run"))
+    caches = [cache, other_cache]
+
+    async def edit(number: int) -> None:
+        store = AsyncRuntimePersistence(caches[number % 2])
+        if number % 3:
+            await store.set_title("run", f"title {number}")
+        else:
+
+            def change(session: RuntimeSession) -> None:
+                session.metadata["gold_config"] = f"gold {number}"
+
+            await store.update_runtime_config("run", change)
+
+    async def save(number: int) -> None:
+        store = AsyncRuntimePersistence(caches[number % 2])
+        session = await store.load("run")
+        assert session is not None
+        for turn in range(rounds):
+            session.messages += said(f"{number}.{turn}")
+            await store.save_runtime_session(session)
+
+    async with cache.feed.subscribe("run") as subscription:
+        await asyncio.gather(*map(edit, range(edits)), *map(save, range(savers)))
+        changes = await subscription.read()
+    record = await cache.sessions.get("run")
+    assert record is not None
+    assert (record.title_version, record.metadata_version) == (len(renamed), edits)
+    texts = await stored_texts(cache)
+    assert sorted(texts) == sorted(f"{number}.{turn}" for number in range(savers) for turn in range(rounds))
+    for number in range(savers):
+        assert [text for text in texts if text.startswith(f"{number}.")] == [
+            f"{number}.{turn}" for turn in range(rounds)
+        ]
+    versions = [int(change.details["title_version"]) for change in changes if change.kind == "session.updated"]
+    assert versions == sorted(set(versions))
+    assert len(versions) == len(renamed)
+
+
+async def test_edits_are_published_in_their_order(cache: AsyncSessionCache, other_cache: AsyncSessionCache) -> None:
+    """Two renames at once are versions 1 and 2, and the feed has them in that order."""
+    await AsyncRuntimePersistence(cache).save_runtime_session(RuntimeSession(id="run"))
+    async with cache.feed.subscribe("run") as subscription:
+        done = await asyncio.gather(
+            AsyncRuntimePersistence(cache).set_title("run", "one"),
+            AsyncRuntimePersistence(other_cache).set_title("run", "two"),
+        )
+        last = await AsyncRuntimePersistence(cache).load("run")
+        assert last is not None
+        assert await AsyncRuntimePersistence(cache).set_title("run", last.title) is None
+        changes = await subscription.read()
+    assert sorted(updated.title_version for updated in done if updated is not None) == [1, 2]
+    assert [change.details["title_version"] for change in changes] == ["1", "2"]
+    assert changes[-1].details["title"] == last.title
+
+
+async def test_a_rename_by_hand_beats_a_generated_title(
+    cache: AsyncSessionCache, other_cache: AsyncSessionCache
+) -> None:
+    """However a rename and a generated title fall together, the session ends with the one by hand."""
+    for number in range(10):
+        session_id = f"run-{number}"
+        await AsyncRuntimePersistence(cache).save_runtime_session(RuntimeSession(id=session_id))
+        await asyncio.gather(
+            AsyncRuntimePersistence(cache).apply_generated_title(session_id, "generated"),
+            AsyncRuntimePersistence(other_cache).set_title(session_id, "by hand"),
+        )
+        record = await cache.sessions.get(session_id)
+        assert record is not None
+        assert record.title == "by hand"
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+async def test_a_failing_store_leaves_the_object_alone(engine: Engine, namespace: str) -> None:
+    """A save that cannot reach the server fails, writes nothing and changes nothing in the object."""
+    lowest, settings = lowest_transport(engine, namespace, call_timeout_ms=1)
+    faulty = AsyncFaultyTransport(lowest)
+    async with AsyncSessionCache(faulty, settings) as cache:
+        store = AsyncRuntimePersistence(cache)
+        session = RuntimeSession(id="run", messages=said("1"))
+        await store.save_runtime_session(session)
+        await store.set_title("run", "Rome")
+        session.messages += said("2")
+        before = session.model_copy(deep=True)
+        faulty.faults.refuse("sessions.save", times=99)
+        with pytest.raises(BackendUnavailable):
+            await store.save_runtime_session(session)
+        faulty.faults.clear()
+        assert session == before
+        assert await stored_texts(cache) == ["1"]
+        await store.save_runtime_session(session)
+        assert session.title == "Rome"
+        assert await stored_texts(cache) == ["1", "2"]
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+@pytest.mark.parametrize("start", [[], ["old"], ["old", "gone"]])
+async def test_a_save_whose_answer_was_lost_is_not_made_twice(engine: Engine, namespace: str, start: list[str]) -> None:
+    """Saved again after a time-out, with more messages by then, each message is stored once: new, added or swapped."""
+    lowest, settings = lowest_transport(engine, namespace, call_timeout_ms=1)
+    faulty = AsyncFaultyTransport(lowest)
+    async with AsyncSessionCache(faulty, settings) as cache:
+        store = AsyncRuntimePersistence(cache)
+        session = RuntimeSession(id="run", messages=said(*start))
+        if start:
+            await store.save_runtime_session(session)
+        session.messages = session.messages[:1] + said("1")
+        faulty.faults.lose_reply("sessions.save", times=99)
+        with pytest.raises(BackendTimeout):
+            await store.save_runtime_session(session)
+        faulty.faults.clear()
+        await cache.transcripts.append("run", {"role": "user", "content": "theirs"})
+        session.messages += said("2")
+        await store.save_runtime_session(session)
+        assert await stored_texts(cache) == [*start[:1], "1", "theirs", "2"]
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+async def test_a_long_swap_whose_answer_was_lost_is_not_made_twice(engine: Engine, namespace: str) -> None:
+    """A staged swap that timed out is settled before the next save."""
+    lowest, settings = lowest_transport(engine, namespace, call_timeout_ms=1)
+    faulty = AsyncFaultyTransport(lowest)
+    async with AsyncSessionCache(faulty, settings) as cache:
+        store = AsyncRuntimePersistence(cache)
+        session = RuntimeSession(id="run", messages=said(*map(str, range(700))))
+        await store.save_runtime_session(session)
+        session.messages[0].content = "changed"
+        faulty.faults.lose_reply("transcripts.save", times=99)
+        with pytest.raises(BackendTimeout):
+            await store.save_runtime_session(session)
+        faulty.faults.clear()
+        await store.save_runtime_session(session)
+        assert await stored_texts(cache) == ["changed", *map(str, range(1, 700))]
+
+
+async def test_a_swap_gives_way_to_a_writer_in_between(engine: Engine, namespace: str) -> None:
+    """A message that is appended between the reading and the swap of a transcript stays."""
+    lowest, settings = lowest_transport(engine, namespace)
+    gated = AsyncGatedTransport(lowest)
+    async with AsyncSessionCache(gated, settings) as cache:
+        session = RuntimeSession(id="run", messages=said("1", "2"))
+        store = AsyncRuntimePersistence(cache)
+        await store.save_runtime_session(session)
+        session.messages = said("summary")
+        gate = gated.gate("sessions.save")
+        saving = asyncio.create_task(store.save_runtime_session(session))
+        await gate.reached()
+        await cache.transcripts.append("run", {"role": "user", "content": "theirs"})
+        gate.open()
+        await saving
+        assert await stored_texts(cache) == ["summary", "theirs"]
+
+
+async def test_children_and_statuses_are_found(cache: AsyncSessionCache) -> None:
+    """Children are found by their parent, and sessions by the status of their run."""
+    store = AsyncRuntimePersistence(cache)
+    await store.save_runtime_session(RuntimeSession(id="root", status="running"))
+    await store.save_runtime_session(RuntimeSession(id="a", parent_session_id="root", status="done"))
+    await store.save_runtime_session(RuntimeSession(id="b", parent_session_id="root", status="running"))
+    await store.save_runtime_session(RuntimeSession(id="c", parent_session_id="a"))
+    assert await store.list_child_run_statuses("root") == {"a": "done", "b": "running"}
+    assert sorted(await store.list_sessions_by_run_status("running")) == ["b", "root"]
+
+
+async def test_usage_lines_are_stored_once_each(cache: AsyncSessionCache) -> None:
+    """Two lines in are two lines out, byte for byte; an unknown session gets none."""
+    store = AsyncRuntimePersistence(cache)
+    await store.save_runtime_session(RuntimeSession(id="run"))
+    await asyncio.gather(*(store.append_token_usage_record("run", f'{{"n": {number}}}\n') for number in range(20)))
+    await store.append_token_usage_record("unknown", "{}")
+    lines = [entry.payload async for entry in cache.usage.each("run")]
+    assert sorted(lines) == sorted(f'{{"n": {number}}}'.encode() for number in range(20))
+    assert not await cache.sessions.exists("unknown")
+
+
+async def test_a_document_that_cannot_be_read_is_an_error(cache: AsyncSessionCache) -> None:
+    """A document of another shape is a DecodeError, and the session is not taken for a new one."""
+    await cache.documents.save("run", {"runtime": {"messages": 1, "metadata": 3, "spawn_depth": "deep"}})
+    with pytest.raises(DecodeError, match="spawn_depth"):
+        await AsyncRuntimePersistence(cache).load("run")
