@@ -1,0 +1,1 @@
+"""Writers into our stores, one a format."""
