@@ -17,8 +17,7 @@ if done then
 end
 local now = server_now_ms()
 local s, rules, err = open_session(now)
-local before = redis.call('HLEN', documents)
-err = err or refuse_room('documents', before) or refuse_count(rules, 'documents', before + #given / 2)
+err = err or refuse_documents(rules, documents, given)
 if err then
   return err
 end

@@ -52,9 +52,9 @@ local left = through and #kept or s.messages
 local left_bytes = through and kept_bytes or s.bytes
 local document_items, update_items, update_order = room_key('documents'), room_key('updates'), room_key('updates:order')
 local label_sets, label_clears = split_pairs(given[4])
-err = refuse_quota(rules, left + #payloads, left_bytes + payload_bytes(payloads))
+err = refuse_quota(rules, s, left + #payloads, left_bytes + payload_bytes(payloads))
   or (labels > 0 and refuse_fields(label_sets, label_clears))
-  or (documents > 0 and refuse_room('documents', redis.call('HLEN', document_items)))
+  or (documents > 0 and refuse_documents(rules, document_items, given[5]))
   or (updates > 0 and refuse_entries(rules, 'updates', update_order, given[6]))
 if err then
   return err

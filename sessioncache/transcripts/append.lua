@@ -19,7 +19,7 @@ local s, rules, err = open_session(now)
 if err then
   return err
 end
-err = refuse_quota(rules, s.messages + #payloads, s.bytes + payload_bytes(payloads))
+err = refuse_quota(rules, s, s.messages + #payloads, s.bytes + payload_bytes(payloads))
 if err then
   return err
 end

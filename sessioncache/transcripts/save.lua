@@ -43,7 +43,7 @@ if err then
 end
 local size = staged > 0 and size or payload_bytes(payloads)
 local count = staged > 0 and staged or #payloads
-err = refuse_quota(rules, count + #kept, size + kept_bytes)
+err = refuse_quota(rules, s, count + #kept, size + kept_bytes)
 if err then
   return err
 end
