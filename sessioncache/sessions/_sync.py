@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sessioncache.errors import InvalidArgument, LimitExceeded
 from sessioncache.sessions import lua
-from sessioncache.sessions.listing import DEFAULT_USER, Listing, user_page
+from sessioncache.sessions.listing import CURSOR, DEFAULT_USER, Listing, user_page
 from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
 from sessioncache.sessions.record import (
     Pairs,
@@ -20,6 +20,7 @@ from sessioncache.sessions.record import (
     runtime_pairs,
     update_pairs,
 )
+from sessioncache.sessions.seeking import Seek
 from sessioncache.transport.base import Transport
 from sessioncache.types import (
     NO_BASE,
@@ -33,6 +34,7 @@ from sessioncache.types import (
     check_limit,
     check_session_id,
     check_text,
+    encode_cursor,
     ms_from_datetime,
 )
 from sessioncache.wire.call import Write
@@ -160,6 +162,36 @@ class Sessions:
                 pending[index] = following
             pending = {index: following for index, following in pending.items() if following}
         return found
+
+    def seek(self, offset: int) -> tuple[str | None, int]:
+        """Where a list, oldest first, has `offset` sessions behind it: a cursor, and how many to step over from there.
+
+        A handful of round trips over the shards, whatever the offset and the number of sessions. While sessions past
+        their deadline wait to be swept, the index counts them too: then the answer is the list's start and the whole
+        offset.
+
+        Raises:
+            InvalidArgument: a negative offset.
+        """
+        seek = Seek(check_limit(offset, what="offset"))
+        overdue, (oldest, newest), _counts = self._ranks([])
+        seek.begin(oldest, newest)
+        while not overdue and (times := seek.times()):
+            overdue, _ends, counts = self._ranks(times)
+            seek.take(times, counts)
+        if overdue or not newest:
+            return None, offset
+        return encode_cursor(CURSOR, {"order": "oldest", "user": None, "after": [seek.low, ""]}), seek.skip
+
+    def _ranks(self, times: Sequence[int]) -> tuple[int, tuple[int, int], Sequence[int]]:
+        """Overdue sessions, the oldest and the newest time, and how many sessions were updated before each time."""
+        now = self._keys.now_override_ms
+        ranks = self._transport.call_many(
+            [lua.ranks(shard=shard, now_override_ms=now, times=times) for shard in self._keys]
+        )
+        oldest = min((rank.oldest_ms for rank in ranks if rank.newest_ms), default=0)
+        counts = [sum(column) for column in zip(*(rank.counts for rank in ranks), strict=True)]
+        return sum(rank.overdue for rank in ranks), (oldest, max(rank.newest_ms for rank in ranks)), counts
 
     def each(
         self,

@@ -15,7 +15,10 @@ from sessioncache.errors import InvalidArgument
 from sessioncache.sessions.models import Listed, SessionSummary
 from sessioncache.types import Order, Page, decode_cursor, encode_cursor
 
-__all__ = ["DEFAULT_USER", "Listing", "user_page"]
+__all__ = ["CURSOR", "DEFAULT_USER", "Listing", "user_page"]
+
+CURSOR: Final = "sessions.list"
+"""What the cursors of lists are called."""
 
 DEFAULT_USER: Final = "default"
 """Who owns a session that nobody was named for."""
@@ -51,7 +54,7 @@ class Listing:
         self._asked = False
 
     def _read(self, cursor: str) -> Position:
-        state = decode_cursor("sessions.list", cursor)
+        state = decode_cursor(CURSOR, cursor)
         if state.get("order") != self.order or state.get("user") != self.user:
             raise InvalidArgument(f"cursor {cursor[:60]!r} belongs to a list with another order or user")
         after = state.get("after")
@@ -151,7 +154,7 @@ def _page(listing: Listing, shown: Sequence[Listed], *, more: bool) -> Page[Sess
     cursor = None
     if more and shown:
         state = {"order": listing.order, "user": listing.user, "after": list(shown[-1].position)}
-        cursor = encode_cursor("sessions.list", state)
+        cursor = encode_cursor(CURSOR, state)
     return Page(tuple(items), cursor, tuple(skipped))
 
 

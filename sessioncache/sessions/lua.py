@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sessioncache.sessions.models import Listed, Saved, Session, Updated
@@ -12,7 +13,21 @@ from sessioncache.wire.call import Call, Write, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
-__all__ = ["by_user", "count", "delete", "exists", "get", "list_", "listed", "rows", "save", "unlist", "update"]
+__all__ = [
+    "Ranks",
+    "by_user",
+    "count",
+    "delete",
+    "exists",
+    "get",
+    "list_",
+    "listed",
+    "ranks",
+    "rows",
+    "save",
+    "unlist",
+    "update",
+]
 
 
 def get(*, session: SessionKeys, now_override_ms: int | None) -> Call[Session | None]:
@@ -161,6 +176,29 @@ def delete(*, session: SessionKeys, write: Write) -> Call[bool]:
         decode=lambda reply: reply is not None,
         writes=True,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """What `sessions/ranks.lua` answers for one shard."""
+
+    overdue: int
+    oldest_ms: int
+    newest_ms: int
+    """0: the shard is empty."""
+    counts: tuple[int, ...]
+
+
+def ranks(*, shard: ShardKeys, now_override_ms: int | None, times: Sequence[int]) -> Call[Ranks]:
+    """`sessions/ranks.lua`."""
+    keys = (shard.by_updated, shard.deadlines)
+    args = (optional(now_override_ms), *times)
+
+    def decode(reply: list[int]) -> Ranks:
+        overdue, oldest_ms, newest_ms, *counts = reply
+        return Ranks(overdue, oldest_ms, newest_ms, tuple(counts))
+
+    return Call("sessions.ranks", load_script("sessions.ranks"), keys, args, decode=decode)
 
 
 def count(*, shard: ShardKeys, now_override_ms: int | None) -> Call[int]:

@@ -103,9 +103,9 @@ class TranscriptStore:
     def list_paginated(self, options: ListOptions | None = None) -> Records:
         """The sessions from an offset on, in the order of `list`.
 
-        An offset past the end: nothing. Reads pages of up to 1,000 sessions up to the end of what is asked for, one
-        round trip each, so a small page near the start is one round trip however many sessions there are; deep into a
-        long list, `cache.sessions.list` with its cursors is quicker.
+        An offset past the end: nothing. Offset and limit are the server's work: a handful of round trips finds the
+        place, however deep in the list it is, and each page of up to 1,000 sessions takes one more. (While sessions
+        past their deadline wait to be swept, the list is walked from its start.)
 
         Raises:
             DecodeError: the record of a session that was read is damaged.
@@ -113,12 +113,12 @@ class TranscriptStore:
         options = options or ListOptions()
         if options.limit == 0:
             return []
-        end = None if options.limit is None else options.offset + options.limit
-        # With an offset that is past the end, counting the sessions saves walking them.
-        if options.offset > PAGE and options.offset >= self._cache.sessions.count():
-            return []
+        start: tuple[str | None, int] = (None, options.offset)
+        if options.offset > PAGE:
+            start = self._cache.sessions.seek(options.offset)
+        cursor, skip = start
+        end = None if options.limit is None else skip + options.limit
         found: dict[str, SessionRecord] = {}
-        cursor: str | None = None
         while end is None or len(found) < end:
             limit = PAGE if end is None else min(PAGE, end - len(found))
             page = self._cache.sessions.list(order="oldest", limit=limit, cursor=cursor)
@@ -128,7 +128,7 @@ class TranscriptStore:
             cursor = page.cursor
             if cursor is None:
                 break
-        return [*found.values()][options.offset : end]
+        return [*found.values()][skip:end]
 
     def delete(self, session_id: str) -> None:
         """Remove everything of the session, and of its other views.

@@ -96,3 +96,19 @@ async def test_a_save_keeps_what_is_no_message(cache: AsyncSessionCache) -> None
     assert session is not None
     assert (session.title, session.metadata, session.messages) == ("Flight", {"a": 1}, 0)
     assert (await cache.documents.get("chat")).values == {"state": {"b": 2}}
+
+
+@pytest.mark.engines("valkey")
+async def test_a_page_deep_in_a_long_list_does_not_walk_there(
+    recorded: tuple[AsyncSessionCache, AsyncRecordingTransport],
+) -> None:
+    """Behind 1,200 sessions, two are read, not 1,202."""
+    cache, recording = recorded
+    store = AsyncTranscriptStore(cache)
+    for number in range(1_210):
+        await store.save(f"chat-{number:04}", [])
+    whole = await store.list()
+    recording.calls.clear()
+    assert await store.list_paginated(ListOptions(offset=1_200, limit=2)) == whole[1_200:1_202]
+    listed = [call for call in recording.calls if call.name == "sessions.list"]
+    assert sum(int(call.args[5]) for call in listed) <= 100

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, Session
-from sessioncache.leases.models import Lease
+from sessioncache.entities import EntityMention, Relationship
+from sessioncache.upkeep import ShardLease
 from sessioncache.rooms._async import AsyncRoom
 from sessioncache.sessions import lua as sessions_lua
 from sessioncache.transcripts import lua
@@ -19,8 +20,11 @@ async def walk(cache: AsyncSessionCache) -> None:
     await _rooms(cache)
     await _checkpoints(cache)
     await _workspaces(cache)
+    await _qa(cache)
     await _logs(cache)
+    await _entities(cache)
     await _retention(cache)
+    await _leases(cache)
     await _feed(cache)
     for keys in cache.keys:
         await _upkeep(cache, keys.index)
@@ -43,6 +47,7 @@ async def _sessions(cache: AsyncSessionCache) -> None:
     await cache.sessions.list(order="oldest")
     await cache.sessions.list(user="eve")
     await cache.sessions.count()
+    await cache.sessions.seek(1)
     await cache.transcripts.append("deleted", {"role": "user"})
     await cache.sessions.delete("deleted")
     await cache.sessions.delete("deleted")
@@ -118,6 +123,12 @@ async def _workspaces(cache: AsyncSessionCache) -> None:
     await cache.workspaces.delete("one")
 
 
+async def _qa(cache: AsyncSessionCache) -> None:
+    entry = await cache.qa.append("saved", "why?", "because")
+    await cache.qa.update("saved", entry, memify_metadata={"done": True})
+    await cache.qa.set_graph_context("saved", "nodes")
+
+
 async def _logs(cache: AsyncSessionCache) -> None:
     for _ in range(2):
         await cache.traces.append("saved", {"trace_id": "t"}, operation_id=OPERATION)
@@ -126,6 +137,20 @@ async def _logs(cache: AsyncSessionCache) -> None:
     await cache.traces.list("saved", last=1)
     await cache.usage.list("saved", start=1)
     await cache.usage.totals("saved")
+
+
+async def _entities(cache: AsyncSessionCache) -> None:
+    entities = [EntityMention(name=name) for name in ("a", "b")]
+    for session in ("saved", "chat"):
+        await cache.entities.save(
+            session, entities=entities, relationships=[Relationship(from_entity="a", to_entity="b")]
+        )
+    await cache.entities.get("chat", "a")
+    await cache.entities.list("chat")
+    await cache.entities.count("chat")
+    await cache.entities.find_path("chat", "a", "b")
+    await cache.entities.delete("chat", "a")
+    await cache.entities.clear("chat")
 
 
 async def _retention(cache: AsyncSessionCache) -> None:
@@ -139,6 +164,17 @@ async def _retention(cache: AsyncSessionCache) -> None:
     await cache.transcripts.list("chat", last=1)
 
 
+async def _leases(cache: AsyncSessionCache) -> None:
+    held = await cache.leases.acquire("chat", ttl_ms=60_000)
+    held = await cache.leases.renew(held, ttl_ms=60_000)
+    await cache.transcripts.append("chat", {"role": "user"}, base=held.base)
+    await cache.leases.release(held)
+    for _ in range(2):
+        await cache.transcripts.append("leased", {"role": "user"})
+        async with cache.leases.hold("leased", ttl_ms=1_000) as held:
+            await cache.sessions.delete("leased", base=held.base)
+
+
 async def _feed(cache: AsyncSessionCache) -> None:
     async with cache.feed.subscribe("chat") as changes:
         await cache.transcripts.append("chat", {"role": "user"})
@@ -147,9 +183,9 @@ async def _feed(cache: AsyncSessionCache) -> None:
 
 
 async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
-    lease = await cache.leases.acquire(shard, "tour", holder="somebody", ttl_ms=60_000)
-    assert isinstance(lease, Lease)
-    lease = await cache.leases.renew(lease, ttl_ms=60_000)
+    lease = await cache.upkeep.acquire(shard, "tour", holder="somebody", ttl_ms=60_000)
+    assert isinstance(lease, ShardLease)
+    lease = await cache.upkeep.renew(lease, ttl_ms=60_000)
     here = [name for name in ("saved", "chat", "popped", "emptied") if cache.keys.shard_of(name) == shard]
     await cache.upkeep.due(shard, limit=10)
     await cache.upkeep.trim(shard, here, RetentionPolicy(keep_messages=1), lease=lease)
@@ -161,7 +197,7 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     newest, _ = await cache.upkeep.changes(shard, after=0, limit=1)
     await cache.upkeep.view(shard, here, after=newest, limit=1)
     await cache.upkeep.settle(shard, settled=0, sessions=0, messages=0, size=0, lease=lease)
-    await cache.leases.release(lease)
+    await cache.upkeep.release(lease)
     await _after_the_deadline(cache, here)
 
 
