@@ -24,7 +24,17 @@ from sessioncache.stores.context_parts import ContextUpdate
 from sessioncache.stores.stored_model import dumped, read_back
 from sessioncache.types import NO_BASE, Base, JSONObject
 
-__all__ = ["GRAPH", "SavePlan", "as_uuid", "is_uuid_text", "plan_save", "session_from", "update_pairs", "uuid_text"]
+__all__ = [
+    "GRAPH",
+    "SavePlan",
+    "as_uuid",
+    "is_uuid_text",
+    "plan_save",
+    "session_from",
+    "update_from",
+    "update_pairs",
+    "uuid_text",
+]
 
 DETAILS: Final = "context.session"
 GRAPH: Final = "context.entity_graph"
@@ -86,6 +96,8 @@ class SavePlan:
     updates: dict[str, Any]
     """Updates that are new or were changed, in their order; None removes one."""
     base: Base
+    created_at: datetime | None = None
+    """When the session was created, where its owner says so."""
     digests: Mapping[str, bytes] = field(default_factory=dict)
     """Of all parts."""
     known: Mapping[str, bytes] = field(default_factory=dict)
@@ -101,6 +113,7 @@ class SavePlan:
             metadata_version=record.metadata_version,
             pinned=record.pinned,
             authoritative=dict(record.authoritative),
+            created_at=self.created_at,
             documents=self.digests,
             updates=self.known,
         )
@@ -115,36 +128,36 @@ def plan_save(session: ActiveSession, stored: Session | None, further: Iterable[
         further: updates that are saved with the session and that the object need not have.
     """
     base = session.remembered()
-    known = {str(update.id): dumped(update) for update in (*session.hot_context, *session.incremental_updates)}
-    ordered = dict.fromkeys(str(update.id) for update in (*session.incremental_updates, *session.hot_context))
-    current = {name: known[name] for name in ordered}
+    before = base or ContextBase(None, None, 0, 0, pinned=False, authoritative={}, created_at=_given_creation(session))
+    current = {str(update.id): dumped(update) for update in (*session.incremental_updates, *session.hot_context)}
+    # Of an update that stands in both, the one in the list of all updates is the one that its owner edits.
+    current |= update_pairs(session.incremental_updates)
     digests = {name: _digest(value) for name, value in current.items()}
-    parts = documents_of(session, created_at=session.created_at if _keeps_creation(session, base, stored) else None)
-    part_digests = {name: _digest(value) for name, value in parts.items() if value is not None}
-    before = base or ContextBase(None, None, 0, 0, pinned=False, authoritative={})
+    documents = documents_of(session, before.created_at)
+    part_digests = {name: _digest(value) for name, value in documents.items() if value is not None}
     updates: dict[str, Any] = {
         name: value for name, value in current.items() if before.updates.get(name) != digests[name]
     }
     updates |= dict.fromkeys(name for name in before.updates if name not in current)
-    updates |= {str(update.id): dumped(update) for update in further}
+    updates |= update_pairs(further)
     return SavePlan(
         record=_record(session, base, stored),
         documents={
             name: value
-            for name, value in parts.items()
+            for name, value in documents.items()
             if base is None or base.documents.get(name) != part_digests.get(name)
         },
         updates=updates,
         base=NO_BASE if base is None else Base(gen=base.gen),
+        created_at=before.created_at,
         digests=part_digests,
         known=digests,
     )
 
 
-def _keeps_creation(session: ActiveSession, base: ContextBase | None, stored: Session | None) -> bool:
-    """Whether the owner, and not the server, says when the session was created."""
-    details = session.model_extra or {}
-    return "created_at" in session.model_fields_set and base is None and stored is None and "created_at" not in details
+def _given_creation(session: ActiveSession) -> datetime | None:
+    """When the session was created, if its owner said so."""
+    return session.created_at if "created_at" in session.model_fields_set else None
 
 
 def _record(session: ActiveSession, base: ContextBase | None, stored: Session | None) -> Session:
@@ -166,28 +179,22 @@ def _record(session: ActiveSession, base: ContextBase | None, stored: Session | 
     return record
 
 
-def documents_of(session: ActiveSession, *, created_at: datetime | None = None) -> dict[str, Any]:
+def documents_of(session: ActiveSession, created_at: datetime | None) -> dict[str, Any]:
     """The session's parts by the names of their documents; None for those that are empty."""
-    values = dumped(session)
-    documents: dict[str, Any] = {}
-    for name, part in PARTS.items():
-        value = values[part]
-        documents[name] = value if _holds_something(value) else None
+    values = session.model_dump(mode="json", exclude={"incremental_updates", "hot_context"})
+    documents: dict[str, Any] = {
+        name: values[part] if _holds_something(values[part]) else None for name, part in PARTS.items()
+    }
     details = {name: value for name, value in values.items() if name not in NOT_DETAILS}
     if created_at is not None:
-        details["created_at"] = values["created_at"]
-    elif session.remembered() is not None and _own_creation(session):
-        details["created_at"] = values["created_at"]
-    documents[DETAILS] = details
-    return documents
-
-
-def _own_creation(session: ActiveSession) -> bool:
-    return session.owns_creation
+        details["created_at"] = created_at.isoformat()
+    return documents | {DETAILS: details}
 
 
 def _holds_something(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    return any(map(_holds_something, value.values())) if isinstance(value, dict) else bool(value)
+    if isinstance(value, dict):
+        return any(map(_holds_something, value.values()))
+    return value is not None and value != []
 
 
 def update_pairs(updates: Iterable[ContextUpdate]) -> dict[str, JSONObject]:
@@ -196,11 +203,47 @@ def update_pairs(updates: Iterable[ContextUpdate]) -> dict[str, JSONObject]:
 
 
 def session_from(record: Session, documents: Mapping[str, Any], entries: Sequence[ContextEntry]) -> ActiveSession:
-    """The session that is stored.
+    """The session that is stored, which remembers that it is.
 
     Raises:
         DecodeError: a part or an update is none.
     """
+    what = f"session {record.id!r}"
+    details = documents.get(DETAILS) or {}
+    if not isinstance(details, dict):
+        raise DecodeError(f"{what}: document {DETAILS!r} is no JSON object")
+    values = {name: value for name, value in details.items() if name not in NOT_DETAILS}
+    values |= {part: documents[name] for name, part in PARTS.items() if documents.get(name) is not None}
+    created_at = details.get("created_at")
+    values |= {
+        "id": record.id,
+        "name": record.title,
+        "created_at": created_at or record.created_at,
+        "last_updated": record.updated_at,
+    }
+    updates = [update_from(record.id, entry) for entry in entries]
+    session = read_back(ActiveSession, values, what=what)
+    session.incremental_updates = updates
+    session.hot_context = HotContext.of(updates, session.user_preferences.max_hot_context_size)
+    # What the object would send is what it remembers: nothing differs until its owner changes something.
+    owned = session.created_at if created_at else None
+    parts = documents_of(session, owned)
+    digests = {name: _digest(value) for name, value in parts.items() if value is not None}
+    known = {name: _digest(value) for name, value in update_pairs(updates).items()}
+    session.remember(SavePlan(record, {}, {}, NO_BASE, created_at=owned, digests=digests, known=known).done())
+    return session
+
+
+def update_from(session_id: str, entry: ContextEntry) -> ContextUpdate:
+    """The update in an entry; its id is the entry's.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    what = f"update {entry.id!r} of session {session_id!r}"
+    if not isinstance(entry.update, dict):
+        raise DecodeError(f"{what} is no ContextUpdate: it is no JSON object")
+    return read_back(ContextUpdate, entry.update | {"id": entry.id}, what=what)
 
 
 def _digest(value: object) -> bytes:

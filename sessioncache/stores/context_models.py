@@ -119,6 +119,8 @@ class ContextBase:
     metadata_version: int
     pinned: bool
     authoritative: Mapping[str, Any]
+    created_at: datetime | None = None
+    """When the session was created, where its owner said so; None: the server tells."""
     documents: Mapping[str, bytes] = field(default_factory=dict)
     """Digests of the parts that are stored."""
     updates: Mapping[str, bytes] = field(default_factory=dict)
