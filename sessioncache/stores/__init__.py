@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from sessioncache.stores.qa_async import AsyncQAStore, AsyncQAStoreProtocol
+from sessioncache.stores.qa_models import SessionQAEntry, SessionQAUpdate
+from sessioncache.stores.qa_sync import QAStore, QAStoreProtocol
 from sessioncache.stores.runtime_async import AsyncRuntimePersistence, AsyncRuntimePersistenceProtocol
 from sessioncache.stores.runtime_models import RuntimeMessage, RuntimeSession
 from sessioncache.stores.runtime_sync import RuntimePersistence, RuntimePersistenceProtocol
@@ -20,6 +23,8 @@ from sessioncache.stores.transcript_models import (
 from sessioncache.stores.transcript_sync import TranscriptStore, TranscriptStoreProtocol
 
 __all__ = [
+    "AsyncQAStore",
+    "AsyncQAStoreProtocol",
     "AsyncRuntimePersistence",
     "AsyncRuntimePersistenceProtocol",
     "AsyncTranscriptStore",
@@ -28,10 +33,14 @@ __all__ = [
     "ImageBlock",
     "ListOptions",
     "OtherBlock",
+    "QAStore",
+    "QAStoreProtocol",
     "RuntimeMessage",
     "RuntimePersistence",
     "RuntimePersistenceProtocol",
     "RuntimeSession",
+    "SessionQAEntry",
+    "SessionQAUpdate",
     "SessionRecord",
     "TextBlock",
     "ToolResultBlock",

@@ -1,7 +1,7 @@
 """Pairs of a user and a session as one session id, and back.
 
-The rule of this module: no two pairs have one id. The default user's sessions keep their own ids, so that those of other
-contracts are among them; another user's session is `user=<escaped user>/<session>`.
+The rule of this module: no two pairs have one id. The default user's sessions keep their own ids, so that those of
+other contracts are among them; another user's session is `user=<escaped user>/<session>`.
 """
 
 from __future__ import annotations

@@ -16,14 +16,18 @@ sessioncache imports it.
 
 from __future__ import annotations
 
+from sessioncache.testing.conformance.qa_store_async import AsyncQAStoreConformance
+from sessioncache.testing.conformance.qa_store_sync import QAStoreConformance
 from sessioncache.testing.conformance.runtime_persistence_async import AsyncRuntimePersistenceConformance
 from sessioncache.testing.conformance.runtime_persistence_sync import RuntimePersistenceConformance
 from sessioncache.testing.conformance.transcript_store_async import AsyncTranscriptStoreConformance
 from sessioncache.testing.conformance.transcript_store_sync import TranscriptStoreConformance
 
 __all__ = [
+    "AsyncQAStoreConformance",
     "AsyncRuntimePersistenceConformance",
     "AsyncTranscriptStoreConformance",
+    "QAStoreConformance",
     "RuntimePersistenceConformance",
     "TranscriptStoreConformance",
 ]
