@@ -15,6 +15,7 @@ from sessioncache.feed._async import AsyncFeed
 from sessioncache.leases._async import AsyncLeases
 from sessioncache.namespaces._async import AsyncNamespaces
 from sessioncache.namespaces.server import ServerFacts
+from sessioncache.qa._async import AsyncQA
 from sessioncache.retention._async import AsyncRetention
 from sessioncache.sessions._async import AsyncSessions
 from sessioncache.settings import Settings
@@ -76,6 +77,7 @@ class AsyncSessionCache:
         self.context = AsyncContext(self._transport, self.keys, values)
         self.checkpoints = AsyncCheckpoints(self._transport, self.keys, values)
         self.workspaces = AsyncWorkspaces(self._transport, self.keys, values)
+        self.qa = AsyncQA(self._transport, self.keys, values)
         self.traces = AsyncTraces(self._transport, self.keys, values)
         self.usage = AsyncUsage(self._transport, self.keys, line_bytes_max=settings.entry_bytes_max)
         self.feed = AsyncFeed(self._transport, self.keys)

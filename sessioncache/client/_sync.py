@@ -16,6 +16,7 @@ from sessioncache.feed._sync import Feed
 from sessioncache.leases._sync import Leases
 from sessioncache.namespaces._sync import Namespaces
 from sessioncache.namespaces.server import ServerFacts
+from sessioncache.qa._sync import QA
 from sessioncache.retention._sync import Retention
 from sessioncache.sessions._sync import Sessions
 from sessioncache.settings import Settings
@@ -77,6 +78,7 @@ class SessionCache:
         self.context = Context(self._transport, self.keys, values)
         self.checkpoints = Checkpoints(self._transport, self.keys, values)
         self.workspaces = Workspaces(self._transport, self.keys, values)
+        self.qa = QA(self._transport, self.keys, values)
         self.traces = Traces(self._transport, self.keys, values)
         self.usage = Usage(self._transport, self.keys, line_bytes_max=settings.entry_bytes_max)
         self.feed = Feed(self._transport, self.keys)
