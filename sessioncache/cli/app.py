@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sessioncache.cli import doctor, keys, maintain, retention, scripts, sessions, stats, transcripts, up
+from sessioncache.cli import doctor, importing, keys, maintain, retention, scripts, sessions, stats, transcripts, up
 from sessioncache.cli.demo.command import command as demo
 from sessioncache.cli.exits import EXIT_HELP
 from sessioncache.cli.output import Output
@@ -35,6 +35,7 @@ app.add_typer(sessions.group, name="sessions")
 app.add_typer(transcripts.group, name="transcripts")
 app.command("stats")(stats.command)
 app.command("keys")(keys.command)
+app.command("import")(importing.command)
 app.add_typer(retention.group, name="retention")
 app.add_typer(maintain.group, name="maintain")
 app.add_typer(scripts.group, name="scripts")

@@ -6,17 +6,21 @@ changes in length while it is read is read again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from sessioncache.importers.models import Problem, SourceSession, Unreadable
 from sessioncache.importers.sources.reading import Malformed, digest_of, object_from, time_from_text
+from sessioncache.stores.user_sessions import session_id_for
+from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import JSONObject
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
 
-__all__ = ["CogneeSource", "QASession", "Reader"]
+__all__ = ["CogneeSource", "QASession"]
 
 BATCH: Final = 500
 TRIES: Final = 5
@@ -28,26 +32,11 @@ LISTS: Final[Mapping[str, str]] = {
     "session_context:": "context",
 }
 GRAPH: Final = "graph_knowledge:"
+SCORES: Final = range(1, 6)
+
+ANY: Final = Key("")
+"""Where a command without keys goes: there is one server."""
 USAGE: Final = "usage_logs:"
-
-
-class Reader(Protocol):
-    """What is asked of a redis-py client; answers are bytes."""
-
-    def scan(self, cursor: int, match: str, count: int) -> Awaitable[Any]:
-        """Cursor and keys."""
-
-    def llen(self, name: bytes) -> Awaitable[Any]:
-        """Length of a list."""
-
-    def lrange(self, name: bytes, start: int, end: int) -> Awaitable[Any]:
-        """A part of a list."""
-
-    def get(self, name: bytes) -> Awaitable[Any]:
-        """A string."""
-
-    def aclose(self) -> Awaitable[None]:
-        """Close the connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +44,7 @@ class QASession(SourceSession):
     """One session of one user."""
 
     session_id: str
-    """As cognee calls it; another user may have one of the same name."""
+    """As cognee calls it; another user may have one of the same name. `id` tells the two apart."""
     entries: tuple[JSONObject, ...]
     traces: tuple[JSONObject, ...]
     context: tuple[JSONObject, ...]
@@ -65,16 +54,16 @@ class QASession(SourceSession):
 class CogneeSource:
     """A Redis that cognee, or its Rust SDK, has written to."""
 
-    def __init__(self, reader: Reader, name: str) -> None:
-        """Read from an open client.
+    def __init__(self, transport: AsyncTransport, name: str) -> None:
+        """Read over a transport to one server.
 
         Args:
-            reader: a redis-py client that does not decode replies; closed with the source.
+            transport: closed with the source.
             name: what to call it, without a password.
         """
-        self._reader = reader
+        self._transport = transport
         self._name = name
-        self._found: dict[tuple[str, str], dict[str, bytes]] | None = None
+        self._found: dict[tuple[str, str], dict[str, Key]] | None = None
         self._notes: list[str] = []
 
     @property
@@ -104,49 +93,58 @@ class CogneeSource:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._reader.aclose()
+        await self._transport.aclose()
 
-    async def _scan(self) -> dict[tuple[str, str], dict[str, bytes]]:
+    async def _scan(self) -> dict[tuple[str, str], dict[str, Key]]:
         """The keys of every session, by their prefix."""
         if self._found is not None:
             return self._found
-        found: dict[tuple[str, str], dict[str, bytes]] = {}
-        odd = 0
+        found: dict[tuple[str, str], dict[str, Key]] = {}
+        odd: set[bytes] = set()
         for prefix in (*LISTS, GRAPH):
-            async for key in self._keys(prefix):
+            async for raw in self._keys(prefix):
                 # A user's id holds no colon: cognee's are UUIDs, or `default`. A session's may.
-                user, colon, session_id = key.decode("utf-8", "replace").removeprefix(prefix).partition(":")
-                if not colon or not user or not session_id or "\ufffd" in user + session_id:
-                    odd += 1
+                user, colon, session_id = raw.decode("utf-8", "replace").removeprefix(prefix).partition(":")
+                try:
+                    if not colon:
+                        raise Malformed("no colon")
+                    session_id_for(session_id, user)
+                    key = Key(raw.decode())
+                except ValueError:
+                    odd.add(raw)
                 else:
                     found.setdefault((user, session_id), {})[prefix] = key
         logs = {key async for key in self._keys(USAGE)}
         if odd:
-            self._notes.append(f"{odd} keys that begin as cognee's do do not name user and session; they are left out")
+            self._notes.append(f"{len(odd)} keys begin as cognee's do, but name no user and session; they are left out")
         if logs:
             self._notes.append(f"the usage logs of {len(logs)} users ({USAGE}…) belong to no session and are left out")
         self._found = found
         return found
 
     async def _keys(self, prefix: str) -> AsyncIterator[bytes]:
-        cursor = 0
+        cursor = b"0"
         while True:
-            cursor, keys = await self._reader.scan(cursor, match=f"{prefix}*", count=BATCH)
+            cursor, keys = await self._transport.call(
+                Call("cognee.scan", "SCAN", (), (cursor, "MATCH", f"{prefix}*", "COUNT", BATCH), _as_is, routed_by=ANY)
+            )
             for key in keys:
                 yield key
-            if not int(cursor):
+            if int(cursor) == 0:
                 return
 
-    async def _read(self, user: str, session_id: str, keys: Mapping[str, bytes]) -> QASession | None:
+    async def _read(self, user: str, session_id: str, keys: Mapping[str, Key]) -> QASession | None:
         parts: dict[str, list[JSONObject]] = {"entries": [], "traces": [], "context": []}
         problems: list[Problem] = []
         for prefix, kind in LISTS.items():
             if prefix in keys:
-                good, bad = _objects(keys[prefix].decode(), kind, await self._list(keys[prefix]))
+                good, bad = _objects(keys[prefix], kind, await self._list(keys[prefix]))
                 parts[kind] += good
                 problems += bad
         graph = await self._graph(keys[GRAPH]) if GRAPH in keys else None
-        key = next(iter(keys.values())).decode()
+        key = next(iter(keys.values()))
+        parts["entries"], bad = _usable(parts["entries"], key)
+        problems += bad
         entries, notes, twice = _with_ids(parts["entries"], key, "qa_id")
         problems += twice
         traces, more_notes, twice = _with_ids(parts["traces"], key, "trace_id")
@@ -158,7 +156,7 @@ class CogneeSource:
         times = _times(entries)
         return QASession(
             name=f"session {session_id!r} of user {user!r}",
-            id=session_id,
+            id=session_id_for(session_id, user),
             user=user,
             session_id=session_id,
             digest=digest_of(parts, graph),
@@ -173,25 +171,41 @@ class CogneeSource:
             graph=graph,
         )
 
-    async def _list(self, key: bytes) -> list[bytes]:
+    async def _list(self, key: Key) -> list[bytes]:
+        if await self._type(key) not in ("list", "none"):
+            raise Malformed(f"{key} is no list")
         for _ in range(TRIES):
-            length = await self._reader.llen(key)
+            length = await self._length(key)
             found: list[bytes] = []
             while len(found) < length:
-                part = await self._reader.lrange(key, len(found), len(found) + BATCH - 1)
+                part: list[bytes] = await self._transport.call(
+                    Call("cognee.list", "LRANGE", (key,), (len(found), len(found) + BATCH - 1), _as_is)
+                )
                 if not part:
                     break
                 found += part
-            if len(found) == length == await self._reader.llen(key):
+            if len(found) == length == await self._length(key):
                 return found
-        raise Malformed(f"{key.decode()} changed each of the {TRIES} times it was read; stop its writers and try again")
+        raise Malformed(f"{key} changed each of the {TRIES} times it was read; stop its writers and try again")
 
-    async def _graph(self, key: bytes) -> str | None:
-        found = await self._reader.get(key)
+    async def _length(self, key: Key) -> int:
+        return await self._transport.call(Call("cognee.length", "LLEN", (key,), (), int))
+
+    async def _type(self, key: Key) -> str:
+        return await self._transport.call(Call("cognee.type", "TYPE", (key,), (), lambda reply: str(reply.decode())))
+
+    async def _graph(self, key: Key) -> str | None:
+        if await self._type(key) not in ("string", "none"):
+            raise Malformed(f"{key} is no string")
+        found: bytes | None = await self._transport.call(Call("cognee.get", "GET", (key,), (), _as_is))
         try:
-            return None if found is None else str(found.decode())
+            return None if found is None else found.decode()
         except UnicodeDecodeError:
-            raise Malformed(f"{key.decode()} is not UTF-8") from None
+            raise Malformed(f"{key} is not UTF-8") from None
+
+
+def _as_is(reply: Any) -> Any:  # noqa: ANN401 - what the server answers
+    return reply
 
 
 def _objects(key: str, kind: str, raw: list[bytes]) -> tuple[list[JSONObject], list[Problem]]:
@@ -202,6 +216,27 @@ def _objects(key: str, kind: str, raw: list[bytes]) -> tuple[list[JSONObject], l
             good.append(object_from(item))
         except Malformed as error:
             bad.append(Problem(f"{key}, item {position}", str(error), kind))
+    return good, bad
+
+
+def _usable(entries: list[JSONObject], key: str) -> tuple[list[JSONObject], list[Problem]]:
+    """Entries with question and answer, a time that can be read and a score in range."""
+    good: list[JSONObject] = []
+    bad: list[Problem] = []
+    for position, entry in enumerate(entries):
+        try:
+            for field in ("question", "answer"):
+                if not isinstance(entry.get(field), str):
+                    raise Malformed(f"{field} is no text: {entry.get(field)!r}")
+            if entry.get("time") is not None:
+                time_from_text(entry["time"], "time")
+            score = entry.get("feedback_score")
+            if score is not None and (score not in SCORES or isinstance(score, bool | float)):
+                raise Malformed(f"feedback_score is not 1 to 5: {score!r}")
+        except Malformed as error:
+            bad.append(Problem(f"{key}, entry {entry.get('qa_id') or position}", str(error), "entries"))
+        else:
+            good.append(entry)
     return good, bad
 
 
@@ -229,10 +264,4 @@ def _with_ids(items: list[JSONObject], key: str, field: str) -> tuple[list[JSONO
 
 
 def _times(entries: list[JSONObject]) -> list[datetime]:
-    found: list[datetime] = []
-    for entry in entries:
-        try:
-            found.append(time_from_text(entry.get("time"), "time"))
-        except Malformed:
-            continue  # the store says what it does with an entry's own time
-    return found
+    return [time_from_text(entry["time"], "time") for entry in entries if entry.get("time") is not None]
