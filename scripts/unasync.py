@@ -28,6 +28,7 @@ SUBSTITUTIONS = (
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     (r"\b(Abstract)?Async(?=[A-Z])", r"\1"),
     (r"\baclose\b", "close"),
+    (r"\basynccontextmanager\b", "contextmanager"),
     (r"\bredis\.asyncio\b", "redis"),
     (r"_async\b", "_sync"),
 )

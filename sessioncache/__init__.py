@@ -29,6 +29,7 @@ from sessioncache.errors import (
     VersionConflict,
 )
 from sessioncache.feed import Change
+from sessioncache.leases import SessionLease
 from sessioncache.retention import RetentionPolicy, SessionRetention
 from sessioncache.sessions import Saved, Session, SessionSummary, Updated
 from sessioncache.settings import Settings
@@ -75,6 +76,7 @@ __all__ = [
     "SessionCache",
     "SessionCacheError",
     "SessionGone",
+    "SessionLease",
     "SessionRetention",
     "SessionSummary",
     "SessionTorn",

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sessioncache.cli.output import duration_text, plain
 from sessioncache.cli.root import NegativeAnswer, State, run, state_of
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.leases.models import Lease
 from sessioncache.maintenance import LEASE_TTL_MS, Report, expire, prune, reconcile
 from sessioncache.types import check_limit
+from sessioncache.upkeep import ShardLease
 
 __all__ = ["group"]
 
@@ -41,7 +41,9 @@ def jobs() -> None:
 class Run(Protocol):
     """A job."""
 
-    async def __call__(self, cache: AsyncSessionCache, shard: int, *, limit: int, lease: Lease | None = None) -> Report:
+    async def __call__(
+        self, cache: AsyncSessionCache, shard: int, *, limit: int, lease: ShardLease | None = None
+    ) -> Report:
         """Do it on one shard."""
 
 
@@ -99,10 +101,10 @@ async def _all_shards(state: State, job: Job, limit: int) -> tuple[Report, list[
 async def _one_shard(cache: AsyncSessionCache, job: Job, shard: int, limit: int) -> Report | None:
     """What the job did to a shard; None where somebody else has the lease."""
     holder = f"cli-{socket.gethostname()}-{os.getpid()}"
-    lease = await cache.leases.acquire(shard, job.value, holder=holder, ttl_ms=LEASE_TTL_MS)
+    lease = await cache.upkeep.acquire(shard, job.value, holder=holder, ttl_ms=LEASE_TTL_MS)
     if lease is None:
         return None
     try:
         return await RUNS[job](cache, shard, limit=limit, lease=lease)
     finally:
-        await cache.leases.release(lease)
+        await cache.upkeep.release(lease)

@@ -1,5 +1,5 @@
-"""Leases on shards: one worker at a time, and a fencing token that refuses whoever comes back late."""
+"""Leases on sessions: one holder at a time, and a fencing token that refuses whoever comes back late."""
 
-from sessioncache.leases.models import Lease
+from sessioncache.leases.models import SessionLease
 
-__all__ = ["Lease"]
+__all__ = ["SessionLease"]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.leases import Lease
 from sessioncache.maintenance.batch import LEASE_TTL_MS, Batches, Progress, chunks
 from sessioncache.maintenance.report import Report
+from sessioncache.upkeep import ShardLease
 
 __all__ = ["run"]
 
@@ -25,7 +25,7 @@ async def run(
     shard: int,
     *,
     limit: int,
-    lease: Lease | None = None,
+    lease: ShardLease | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     progress: Progress | None = None,
 ) -> Report:

@@ -14,9 +14,9 @@ from typing import Final, TypeAlias, TypeVar
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import BackendError, ConfigurationError, LeaseError, ScriptFailure, SessionCacheError
-from sessioncache.leases import Lease
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId, check_limit
+from sessioncache.upkeep import ShardLease
 
 __all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "chunks"]
 
@@ -48,7 +48,7 @@ class Batches:
         report: Report,
         *,
         limit: int,
-        lease: Lease | None = None,
+        lease: ShardLease | None = None,
         lease_ttl_ms: int = LEASE_TTL_MS,
         progress: Progress | None = None,
     ) -> None:
@@ -82,7 +82,7 @@ class Batches:
         if self._progress is not None:
             self._progress(self.report)
         if self.lease is not None:
-            self.lease = await self._cache.leases.renew(self.lease, ttl_ms=self._lease_ttl_ms)
+            self.lease = await self._cache.upkeep.renew(self.lease, ttl_ms=self._lease_ttl_ms)
 
     def own(self, session_ids: Iterable[SessionId], shard: int) -> list[SessionId]:
         """Those of the ids that belong to the shard. Others were put in its lists by something else, and stay there."""

@@ -6,10 +6,10 @@ The rule of this module: it proposes, the script decides. A session that was ext
 from __future__ import annotations
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.leases import Lease
 from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
+from sessioncache.upkeep import ShardLease
 
 __all__ = ["run"]
 
@@ -21,7 +21,7 @@ async def run(
     shard: int,
     *,
     limit: int,
-    lease: Lease | None = None,
+    lease: ShardLease | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     progress: Progress | None = None,
 ) -> Report:

@@ -7,11 +7,11 @@ in the script, which parts no tool call from its result.
 from __future__ import annotations
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.leases import Lease
 from sessioncache.maintenance.batch import LEASE_TTL_MS, Batches, Progress
 from sessioncache.maintenance.report import Report
 from sessioncache.retention import RetentionPolicy
 from sessioncache.types import SessionId
+from sessioncache.upkeep import ShardLease
 
 __all__ = ["run"]
 
@@ -23,7 +23,7 @@ async def run(
     shard: int,
     *,
     limit: int,
-    lease: Lease | None = None,
+    lease: ShardLease | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     progress: Progress | None = None,
 ) -> Report:

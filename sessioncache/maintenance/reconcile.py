@@ -23,10 +23,10 @@ from typing import Final
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import DecodeError, SessionCacheError
-from sessioncache.leases import Lease
 from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
+from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import ListName, Reindexed, Totals, View
 
 __all__ = ["run"]
@@ -60,7 +60,7 @@ async def run(
     shard: int,
     *,
     limit: int,
-    lease: Lease | None = None,
+    lease: ShardLease | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     progress: Progress | None = None,
 ) -> Report:

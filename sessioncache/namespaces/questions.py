@@ -62,7 +62,7 @@ def lease_seen(*, lease: Key) -> Call[tuple[str, int]]:
         holder, token = reply
         return (holder or b"").decode("utf-8", "replace"), int(token or 0)
 
-    return Call("leases.seen", "HMGET", (lease,), ("holder", "token"), decode=decode)
+    return Call("upkeep.lease_seen", "HMGET", (lease,), ("holder", "token"), decode=decode)
 
 
 def key_type(*, key: Key) -> Call[str]:

@@ -1,4 +1,5 @@
--- sessions.delete: removes the whole session, a torn one too; its operation ids stay behind in a tombstone for an hour.
+-- sessions.delete: removes the whole session, a torn one too, and its lease; its operation ids and its highest fencing token
+-- stay behind in a tombstone for an hour.
 --
 -- KEYS
 --   @session
@@ -30,6 +31,7 @@ local err = refuse_stale(s)
 if err then
   return err
 end
+local token = take_token(s.fence)
 if redis.call('EXISTS', tombstone) == 0 then
   if redis.call('EXISTS', operations) == 1 then
     redis.call('RENAME', operations, tombstone)
@@ -46,5 +48,6 @@ else
 end
 remove_session(s, rules, now, 'session.deleted')
 local reply = remember_operation(tombstone, { s.gen })
+leave_token(token)
 redis.call('PEXPIRE', tombstone, 3600000)
 return reply

@@ -1,19 +1,28 @@
-"""The methods of `cache.upkeep`: batches of single steps, for `sessioncache.maintenance` and nobody else."""
+"""The methods of `cache.upkeep`: batches of single steps, for `sessioncache.maintenance` and nobody else.
+
+```
+worker A   acquire ─ token 7 ─── works ──── pauses (GC, SIGSTOP) ──────────────── writes with 7 ─▶ LeaseLost
+worker B                              lease runs out ─ acquire ─ token 8 ─ works
+```
+
+A lease that has run out says nothing to its holder; the token does, for every script here compares it with the newest
+one in the same moment in which it writes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sessioncache.errors import SessionCacheError
 from sessioncache.feed import lua as feed_lua
 from sessioncache.feed.models import Change
-from sessioncache.leases.models import Lease
 from sessioncache.retention import lua as retention_lua
 from sessioncache.retention.models import RetentionPolicy
 from sessioncache.transport.base import AsyncTransport
-from sessioncache.types import SessionId
+from sessioncache.types import SessionId, check_limit, check_text
 from sessioncache.upkeep import lua
-from sessioncache.upkeep.models import Expired, ListName, Reindexed, Trimmed, View
+from sessioncache.upkeep.models import Expired, ListName, Reindexed, ShardLease, Trimmed, View
 from sessioncache.wire.keys import Key, Keyspace
 
 __all__ = ["AsyncUpkeep"]
@@ -28,13 +37,57 @@ class AsyncUpkeep:
         self._transport = transport
         self._keys = keys
 
+    async def acquire(self, shard: int, job: str, *, holder: str, ttl_ms: int) -> ShardLease | None:
+        """Take a shard's lease where it is free, has run out, or is the holder's own already. One round trip.
+
+        Args:
+            shard: 0 to the namespace's shard count less one.
+            job: what is to be done; leases of different jobs do not meet.
+            holder: a name that no other holder has.
+            ttl_ms: when it runs out by itself, in milliseconds.
+
+        Returns:
+            The lease, with a newer token than any before, or None while somebody else holds it.
+        """
+        check_limit(shard, what="shard", at_most=self._keys.shards - 1)
+        check_text(job, what="job", bytes_max=64)
+        check_limit(ttl_ms, what="ttl_ms", at_least=1)
+        call = lua.acquire(
+            lease=self._keys.shard(shard).lease(job),
+            now_override_ms=self._keys.now_override_ms,
+            holder=holder,
+            ttl_ms=ttl_ms,
+        )
+        held = await self._transport.call(call)
+        return None if held is None else ShardLease(shard, job, holder, *held)
+
+    async def renew(self, lease: ShardLease, *, ttl_ms: int) -> ShardLease:
+        """Hold on to a lease under the same token. One round trip.
+
+        Raises:
+            LeaseLost: somebody else has taken it since.
+        """
+        call = lua.renew(
+            lease=self._keys.shard(lease.shard).lease(lease.job),
+            now_override_ms=self._keys.now_override_ms,
+            holder=lease.holder,
+            token=lease.token,
+            ttl_ms=check_limit(ttl_ms, what="ttl_ms", at_least=1),
+        )
+        return replace(lease, until_ms=await self._transport.call(call))
+
+    async def release(self, lease: ShardLease) -> bool:
+        """Give a lease back; False if it was not held any more. One round trip."""
+        key = self._keys.shard(lease.shard).lease(lease.job)
+        return await self._transport.call(lua.release(lease=key, holder=lease.holder, token=lease.token))
+
     async def due(self, shard: int, *, limit: int) -> list[tuple[SessionId, int]]:
         """Sessions past their deadline, the longest overdue first, with for how many milliseconds."""
         call = lua.due(shard=self._keys.shard(shard), now_override_ms=self._keys.now_override_ms, limit=limit)
         return await self._transport.call(call)
 
     async def expire(
-        self, shard: int, session_ids: Sequence[SessionId], *, lease: Lease | None = None
+        self, shard: int, session_ids: Sequence[SessionId], *, lease: ShardLease | None = None
     ) -> list[Expired | SessionCacheError]:
         """Remove those of the sessions whose deadline has passed. One pipelined round trip."""
         key, token = self._lease(shard, lease)
@@ -55,7 +108,7 @@ class AsyncUpkeep:
         session_ids: Sequence[SessionId],
         policy: RetentionPolicy,
         *,
-        lease: Lease | None = None,
+        lease: ShardLease | None = None,
     ) -> list[Trimmed | SessionCacheError]:
         """Remove the oldest messages beyond what retention keeps, 500 a session. One pipelined round trip."""
         key, token = self._lease(shard, lease)
@@ -74,7 +127,7 @@ class AsyncUpkeep:
         return await self._transport.call_many(calls, return_errors=True)
 
     async def reindex(
-        self, shard: int, listed: Mapping[SessionId, str | None], *, lease: Lease | None = None
+        self, shard: int, listed: Mapping[SessionId, str | None], *, lease: ShardLease | None = None
     ) -> list[Reindexed | SessionCacheError]:
         """Make the shard's lists agree with records. One pipelined round trip.
 
@@ -147,7 +200,7 @@ class AsyncUpkeep:
         return View(before, before == later, counters, read.newest[0], read.changes)
 
     async def settle(
-        self, shard: int, *, settled: int, sessions: int, messages: int, size: int, lease: Lease | None = None
+        self, shard: int, *, settled: int, sessions: int, messages: int, size: int, lease: ShardLease | None = None
     ) -> bool:
         """Add these to a shard's totals, unless they were corrected since they had been so `settled` times."""
         key, token = self._lease(shard, lease)
@@ -162,7 +215,7 @@ class AsyncUpkeep:
         )
         return await self._transport.call(call)
 
-    def _lease(self, shard: int, lease: Lease | None) -> tuple[Key, int]:
+    def _lease(self, shard: int, lease: ShardLease | None) -> tuple[Key, int]:
         if lease is None:
             return self._keys.shard(shard).lease(NO_LEASE_JOB), 0
         return self._keys.shard(shard).lease(lease.job), lease.token

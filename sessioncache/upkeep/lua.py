@@ -9,7 +9,21 @@ from sessioncache.wire.call import Call, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
-__all__ = ["by_user", "counters", "due", "expire", "listed", "records", "reindex", "settle", "totals", "trim"]
+__all__ = [
+    "acquire",
+    "by_user",
+    "counters",
+    "due",
+    "expire",
+    "listed",
+    "records",
+    "reindex",
+    "release",
+    "renew",
+    "settle",
+    "totals",
+    "trim",
+]
 
 
 def due(*, shard: ShardKeys, now_override_ms: int | None, limit: int) -> Call[list[tuple[str, int]]]:
@@ -139,3 +153,25 @@ def counters(*, session: SessionKeys) -> Call[tuple[int, int] | None]:
         return messages, size
 
     return Call("upkeep.counters", "HMGET", (session.record,), ("messages", "bytes"), decode=decode)
+
+
+def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int) -> Call[tuple[int, int] | None]:
+    """`upkeep/acquire.lua`: token and end, or None. Sent again by the same holder, it answers a newer token."""
+
+    def decode(reply: list[Any] | None) -> tuple[int, int] | None:
+        return None if reply is None else (int(reply[0]), int(reply[1]))
+
+    args = (optional(now_override_ms), holder, ttl_ms)
+    return Call("upkeep.acquire", load_script("upkeep.acquire"), (lease,), args, decode=decode, writes=True)
+
+
+def renew(*, lease: Key, now_override_ms: int | None, holder: str, token: int, ttl_ms: int) -> Call[int]:
+    """`upkeep/renew.lua`: the new end."""
+    args = (optional(now_override_ms), holder, token, ttl_ms)
+    return Call("upkeep.renew", load_script("upkeep.renew"), (lease,), args, decode=int, writes=True)
+
+
+def release(*, lease: Key, holder: str, token: int) -> Call[bool]:
+    """`upkeep/release.lua`: whether it was held."""
+    script = load_script("upkeep.release")
+    return Call("upkeep.release", script, (lease,), (holder, token), decode=bool, writes=True)

@@ -8,10 +8,24 @@ from typing import ClassVar, Literal, TypeAlias
 from sessioncache.errors import SessionCacheError
 from sessioncache.feed.models import Change
 
-__all__ = ["Expired", "ListName", "Reindexed", "Totals", "Trimmed", "View"]
+__all__ = ["Expired", "ListName", "Reindexed", "ShardLease", "Totals", "Trimmed", "View"]
 
 ListName: TypeAlias = Literal["by-updated", "deadlines"]
 """The lists of a shard whose members are ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardLease:
+    """A lease on a shard that is held, for background work."""
+
+    shard: int
+    job: str
+    """What is done under it: one lease a shard and job."""
+    holder: str
+    token: int
+    """Fencing token: grows with every acquisition. Scripts refuse a token that is not the newest."""
+    until_ms: int
+    """When it runs out, in the server's milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def test_maintenance_by_hand(command: Command, cache: SessionCache, job: str) ->
     assert done.code == 0, done.err
     (report,) = done.objects
     assert (report["job"], report["done"], report["busy_shards"]) == (job, True, [])
-    lease = cache.leases.acquire(2, job, holder="somebody", ttl_ms=60_000)
+    lease = cache.upkeep.acquire(2, job, holder="somebody", ttl_ms=60_000)
     assert lease is not None
     busy = command("maintain", "run", job, "--json")
     assert (busy.code, busy.objects[0]["busy_shards"]) == (1, [2])

@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "scripts": ("evalsha", "script|load", "time"),
     "keys": ("exists", "unlink", "rename", "persist", "pexpire", "pexpireat"),
     "hashes": ("hget", "hmget", "hgetall", "hkeys", "hset", "hdel", "hincrby", "hexists", "hlen", "hscan"),
-    "lists": ("rpush", "lpop", "lpos", "lindex", "lset", "llen", "lrange", "ltrim"),
+    "lists": ("rpush", "lpop", "lpos", "lindex", "lset", "lrem", "llen", "lrange", "ltrim"),
     "sorted sets": ("zadd", "zrem", "zscore", "zcard", "zcount", "zrange", "zrangebyscore", "zrangebylex", "zscan"),
     "streams": ("xadd", "xrange", "xrevrange", "xread", "xlen", "xtrim", "xdel"),
     "durability": ("wait",),

@@ -107,11 +107,11 @@ async def test_a_late_worker_is_refused(cache: AsyncSessionCache) -> None:
     """Whoever lost the shard's lease cannot sweep any more, whatever it still believes."""
     await fill(cache, 2)
     await pass_time(cache, FAR_MS)
-    late = await cache.leases.acquire(0, "expire", holder="a", ttl_ms=1)
+    late = await cache.upkeep.acquire(0, "expire", holder="a", ttl_ms=1)
     assert late is not None
     assert cache.keys.now_override_ms is not None
     cache.keys.now_override_ms += 10
-    assert await cache.leases.acquire(0, "expire", holder="b", ttl_ms=60_000)
+    assert await cache.upkeep.acquire(0, "expire", holder="b", ttl_ms=60_000)
     with pytest.raises(LeaseLost):
         await expire.run(cache, 0, limit=10, lease=late)
     [shard] = await cache.stats.shards()
@@ -123,7 +123,7 @@ async def test_the_lease_is_renewed_between_batches(cache: AsyncSessionCache, mo
     monkeypatch.setattr("sessioncache.maintenance.batch.BATCH", 1)
     await fill(cache, 3)
     await pass_time(cache, FAR_MS)
-    lease = await cache.leases.acquire(0, "expire", holder="a", ttl_ms=1_000)
+    lease = await cache.upkeep.acquire(0, "expire", holder="a", ttl_ms=1_000)
 
     def time_passes(_report: Report) -> None:
         assert cache.keys.now_override_ms is not None

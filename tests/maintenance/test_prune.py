@@ -74,8 +74,8 @@ async def test_a_late_worker_is_refused(cache: AsyncSessionCache) -> None:
     """Whoever lost the shard's lease trims nothing."""
     await cache.retention.save(RetentionPolicy(keep_messages=1))
     await cache.transcripts.append("a", [{"role": "user", "content": str(n)} for n in range(3)])
-    late = await cache.leases.acquire(0, "prune", holder="a", ttl_ms=60_000)
-    await cache.leases.acquire(0, "prune", holder="a", ttl_ms=60_000)
+    late = await cache.upkeep.acquire(0, "prune", holder="a", ttl_ms=60_000)
+    await cache.upkeep.acquire(0, "prune", holder="a", ttl_ms=60_000)
     with pytest.raises(LeaseLost):
         await prune.run(cache, 0, limit=10, lease=late)
     assert await cache.transcripts.count("a") == 3

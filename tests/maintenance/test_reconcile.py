@@ -175,8 +175,8 @@ async def test_a_late_worker_is_refused(cache: AsyncSessionCache, surgeon: Surge
     """Whoever lost the shard's lease repairs nothing."""
     await fill(cache)
     key = cache.keys.shard(0).by_updated
-    late = await cache.leases.acquire(0, "reconcile", holder="a", ttl_ms=60_000)
-    await cache.leases.acquire(0, "reconcile", holder="a", ttl_ms=60_000)
+    late = await cache.upkeep.acquire(0, "reconcile", holder="a", ttl_ms=60_000)
+    await cache.upkeep.acquire(0, "reconcile", holder="a", ttl_ms=60_000)
     with surgeon.at(key) as client:
         client.delete(key)
     with pytest.raises(LeaseLost):

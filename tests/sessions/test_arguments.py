@@ -24,8 +24,8 @@ ATTEMPTS: dict[str, tuple[Attempt, Any]] = {
         lambda cache, bad: cache.transcripts.append("s", {}, operation_id=bad),
         5,
     ),
-    "shard is -1": (lambda cache, bad: cache.leases.acquire(bad, "job", holder="me", ttl_ms=1), -1),
-    "shard is 99": (lambda cache, bad: cache.leases.acquire(bad, "job", holder="me", ttl_ms=1), 99),
+    "shard is -1": (lambda cache, bad: cache.upkeep.acquire(bad, "job", holder="me", ttl_ms=1), -1),
+    "shard is 99": (lambda cache, bad: cache.upkeep.acquire(bad, "job", holder="me", ttl_ms=1), 99),
 }
 """Attempts, by what the error says."""
 

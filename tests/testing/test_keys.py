@@ -33,7 +33,7 @@ def test_what_a_cache_leaves_behind_is_right() -> None:
     cache.sessions.update("chat 1", pinned=True)
     cache.sessions.delete("chat 2")
     cache.transcripts.save("chat 3", [{"n": n} for n in range(600)])
-    cache.leases.acquire(0, "expire", holder="w", ttl_ms=1000)
+    cache.upkeep.acquire(0, "expire", holder="w", ttl_ms=1000)
     keys = scan_keys(FakeRedis(server=server))
     assert len(keys) > 20
     assert check_keys(keys) == []

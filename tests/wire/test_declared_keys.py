@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -13,37 +10,13 @@ from sessioncache import AsyncSessionCache
 from sessioncache.wire.keys import ROOMS, kind_of
 from sessioncache.wire.script import Script, load_script
 from tests.engines import Engine
+from tests.engines.monitor import monitored
 from tests.tidy import scripts
 from tests.wire import tour
 
 WITHOUT_KEY = {"TIME"}
 KEYS_AT: dict[str, slice] = {"UNLINK": slice(1, None), "EXISTS": slice(1, None), "RENAME": slice(1, 3)}
 """Where the keys of a command are among its words; all others have one, in the first place."""
-
-
-@contextmanager
-def monitored(port: int) -> Iterator[list[list[str]]]:
-    """The commands that the server on a port runs meanwhile, as lists of words; those of scripts begin with `lua`."""
-    lines: list[list[str]] = []
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as watcher:
-        stream = watcher.makefile("rb")
-        watcher.sendall(b"MONITOR\r\n")
-        assert stream.readline() == b"+OK\r\n"
-        yield lines
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as last:
-            last.sendall(b"ECHO the-tour-is-over\r\n")
-            assert last.recv(100)
-        for line in stream:
-            if b"the-tour-is-over" in line:
-                break
-            lines.append(_words(line))
-
-
-def _words(line: bytes) -> list[str]:
-    """`lua` or the client, then the command and its arguments."""
-    head, _, rest = line.partition(b"] ")
-    words = [word.decode("utf-8", "replace") for word in re.findall(rb'"((?:\\.|[^"\\])*)"', rest)]
-    return ["lua" if head.endswith(b" lua") else "client", *words]
 
 
 def runs(lines: list[list[str]]) -> Iterator[tuple[Script, list[str], list[list[str]]]]:
@@ -64,9 +37,10 @@ def runs(lines: list[list[str]]) -> Iterator[tuple[Script, list[str], list[list[
 
 
 def rooms_of(declared: list[str]) -> set[str]:
-    """The keys of the rooms of a session whose record is declared: removing and stamping it touches them all."""
+    """The keys of the rooms of a session whose record is declared, and its lease: removing it touches them all."""
     records = [key for key in declared if (kind := kind_of(key)) is not None and kind.name == "record"]
-    return {f"{record}:{suffix}" for record in records for room in ROOMS.values() for suffix in room}
+    suffixes = [suffix for room in ROOMS.values() for suffix in room]
+    return {f"{record}:{suffix}" for record in records for suffix in [*suffixes, "lease"]}
 
 
 def of_a_session(key: str) -> bool:

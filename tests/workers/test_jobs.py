@@ -16,8 +16,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from sessioncache import AsyncSessionCache, RetentionPolicy
 from sessioncache.embedded import EmbeddedCluster, EmbeddedServer
 from sessioncache.errors import BackendUnavailable, LeaseLost
-from sessioncache.leases import Lease
 from sessioncache.maintenance import Report
+from sessioncache.upkeep import ShardLease
 from sessioncache_workers import jobs as jobs_module
 from sessioncache_workers import worker as worker_module
 from sessioncache_workers.__main__ import watch
@@ -49,7 +49,7 @@ async def test_a_shard_that_is_held_is_left_quietly(office: Office, cache: Async
     await cache.retention.save(RetentionPolicy(ttl_ms=1))
     await cache.transcripts.append("a", {"n": 1})
     shard = cache.keys.shard_of("a")
-    assert await cache.leases.acquire(shard, "expire", holder="somebody else", ttl_ms=60_000)
+    assert await cache.upkeep.acquire(shard, "expire", holder="somebody else", ttl_ms=60_000)
     await JOBS["expire"]({OFFICE: office}, namespace, shard)
     assert runs(office, "expire", "skipped") == 1
     assert (await cache.stats.shards())[shard].sessions == 1
@@ -59,7 +59,7 @@ async def test_a_job_gives_its_lease_back(office: Office, cache: AsyncSessionCac
     """After a job, the shard is free at once."""
     await JOBS["prune"]({OFFICE: office}, namespace, 0)
     assert runs(office, "prune", "done") == 1
-    assert await cache.leases.acquire(0, "prune", holder="the next", ttl_ms=1_000)
+    assert await cache.upkeep.acquire(0, "prune", holder="the next", ttl_ms=1_000)
 
 
 async def test_a_job_that_is_fenced_out_ends(office: Office, namespace: str) -> None:
@@ -89,11 +89,11 @@ async def test_a_job_is_repeated_when_redis_was_away(office: Office, namespace: 
 
 async def test_jobs_hold_the_lease_they_work_under(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
     """While a job runs, nobody else gets its shard."""
-    seen: list[Lease | None] = []
+    seen: list[ShardLease | None] = []
 
-    async def run(_cache: object, shard: int, *, lease: Lease | None, **_options: Any) -> Report:
+    async def run(_cache: object, shard: int, *, lease: ShardLease | None, **_options: Any) -> Report:
         seen.append(lease)
-        assert await cache.leases.acquire(shard, "expire", holder="somebody else", ttl_ms=1_000) is None
+        assert await cache.upkeep.acquire(shard, "expire", holder="somebody else", ttl_ms=1_000) is None
         return Report("expire", shard)
 
     await shard_job("expire", cast("Run", run), lambda _settings: 1)({OFFICE: office}, namespace, 1)
@@ -285,12 +285,12 @@ async def test_a_server_that_hangs_does_not_hold_up_the_end(office: Office, monk
     releasing: list[str] = []
     cache = office.caches[office.settings.namespaces[0]]
 
-    async def release(_lease: Lease) -> bool:
+    async def release(_lease: ShardLease) -> bool:
         releasing.append("begun")
         await asyncio.Event().wait()
         return True
 
-    monkeypatch.setattr(cache.leases, "release", release)
+    monkeypatch.setattr(cache.upkeep, "release", release)
     worker = await work_on(office, Gate(), monkeypatch)
     await worker.drain(0.01)
     await asyncio.wait_for(worker.close(), 10)

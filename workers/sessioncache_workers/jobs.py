@@ -17,8 +17,8 @@ from arq.worker import Function, func
 
 from sessioncache import AsyncSessionCache
 from sessioncache.errors import BackendError, LeaseLost, SessionCacheError
-from sessioncache.leases import Lease
 from sessioncache.maintenance import Report, expire, prune, reconcile
+from sessioncache.upkeep import ShardLease
 from sessioncache_workers.office import OFFICE, Office
 from sessioncache_workers.settings import WorkerSettings
 
@@ -42,7 +42,7 @@ class Run(Protocol):
     """What the modules of `sessioncache.maintenance` have in common."""
 
     def __call__(
-        self, cache: AsyncSessionCache, shard: int, *, limit: int, lease: Lease | None, lease_ttl_ms: int
+        self, cache: AsyncSessionCache, shard: int, *, limit: int, lease: ShardLease | None, lease_ttl_ms: int
     ) -> Coroutine[Any, Any, Report]:
         """Work on one shard."""
 
@@ -81,7 +81,7 @@ def shard_job(name: str, run: Run, limit: Callable[[WorkerSettings], int]) -> Sh
 async def _under_lease(office: Office, name: str, namespace: str, shard: int, run: Limited) -> Report | None:
     """What `run` reports; None if somebody else holds the shard."""
     cache, ttl_ms = office.caches[namespace], office.settings.lease_ttl_ms
-    lease = await cache.leases.acquire(shard, name, holder=office.holder(), ttl_ms=ttl_ms)
+    lease = await cache.upkeep.acquire(shard, name, holder=office.holder(), ttl_ms=ttl_ms)
     if lease is None:
         return None
     try:
@@ -89,7 +89,7 @@ async def _under_lease(office: Office, name: str, namespace: str, shard: int, ru
     finally:
         try:
             async with asyncio.timeout(RELEASE_LIMIT_S):
-                await cache.leases.release(lease)
+                await cache.upkeep.release(lease)
         except (BackendError, TimeoutError) as error:
             # It runs out by itself.
             reason = getattr(error, "code", "timeout")

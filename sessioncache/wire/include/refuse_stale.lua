@@ -12,7 +12,9 @@ local function refuse_stale(s)
     return redis.error_reply('SCCONFLICT ' .. expected .. ' ' .. s.revision ..
       ' the write is based on revision ' .. expected .. ', the session is at ' .. s.revision)
   end
-  if fence and fence < s.fence then
-    return redis.error_reply('SCLEASE the lease with token ' .. fence .. ' is lost: token ' .. s.fence .. ' has written')
+  local newest = fence and newest_token(s.fence)
+  if fence and fence < newest then
+    return redis.error_reply('SCLEASE the lease with token ' .. string.format('%.0f', fence) .. ' is lost: there is token ' ..
+      string.format('%.0f', newest))
   end
 end

@@ -1,0 +1,19 @@
+-- upkeep.acquire: takes a shard's lease where it is free, has run out, or is the holder's own. The fencing token only grows.
+--
+-- KEYS
+--   lease  hash
+-- ARGV
+--   now_override_ms  integer
+--   holder           text
+--   ttl_ms           integer
+-- REPLY   token until_ms; nil where somebody else holds it
+-- ERRORS  -
+-- EMITS   -
+local now = server_now_ms()
+local stored = redis.call('HMGET', lease, 'holder', 'until_ms')
+if stored[1] and stored[1] ~= holder and tonumber(stored[2]) > now then
+  return false
+end
+local token = redis.call('HINCRBY', lease, 'token', 1)
+redis.call('HSET', lease, 'holder', holder, 'until_ms', now + ttl_ms)
+return { token, now + ttl_ms }
