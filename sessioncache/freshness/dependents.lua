@@ -1,0 +1,12 @@
+-- freshness.dependents: which symbols depend on a symbol of this shard, in the order of the index.
+--
+-- KEYS
+--   dependents  zset
+-- ARGV
+--   start  text     bound of the rows to look at
+--   stop   text     bound of the rows to look at
+--   limit  integer  most rows to answer, 500 at most
+-- REPLY   rows, as `freshness/depend.lua` writes them
+-- ERRORS  -
+-- EMITS   -
+return redis.call('ZRANGEBYLEX', dependents, start, stop, 'LIMIT', 0, limit)
