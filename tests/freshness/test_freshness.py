@@ -376,7 +376,7 @@ async def test_bad_arguments_are_refused(cache: AsyncSessionCache) -> None:
         with pytest.raises(InvalidArgument):
             await cache.freshness.register("s", bad)
     with pytest.raises(InvalidArgument, match="bytes"):
-        await cache.freshness.check("e", "text")  # type: ignore[arg-type]
+        await cache.freshness.check("e", "text")  # type: ignore[arg-type]  # the point of the test
     with pytest.raises(InvalidArgument, match="name of a symbol"):
         await cache.freshness.register_dependencies(symbol("a"), [symbol("")])
     with pytest.raises(InvalidArgument, match="max_depth"):

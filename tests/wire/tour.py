@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, Session
 from sessioncache.entities import EntityMention, Relationship
-from sessioncache.upkeep import ShardLease
+from sessioncache.freshness import Function, SourceReference, SymbolId
 from sessioncache.rooms._async import AsyncRoom
 from sessioncache.sessions import lua as sessions_lua
 from sessioncache.transcripts import lua
+from sessioncache.upkeep import ShardLease
+from sessioncache.upkeep.models import LINKED_ROOMS, RoomPart
 
 OPERATION = "tour-1"
 
@@ -23,6 +27,7 @@ async def walk(cache: AsyncSessionCache) -> None:
     await _qa(cache)
     await _logs(cache)
     await _entities(cache)
+    await _freshness(cache)
     await _retention(cache)
     await _leases(cache)
     await _feed(cache)
@@ -153,6 +158,18 @@ async def _entities(cache: AsyncSessionCache) -> None:
     await cache.entities.clear("chat")
 
 
+async def _freshness(cache: AsyncSessionCache) -> None:
+    changed, caller = SymbolId("a.py", "f"), SymbolId("b.py", "g")
+    for session in ("saved", "chat"):
+        scope = Function("f", b"2")
+        reference = SourceReference(session, "a.py", b"1", datetime(2026, 1, 1, tzinfo=UTC), scope)
+        await cache.freshness.register(session, reference)
+    await cache.freshness.check("chat", b"1")
+    await cache.freshness.register_dependencies(caller, [changed])
+    await cache.freshness.cascade_invalidate(changed)
+    await cache.freshness.stale_entries("a.py")
+
+
 async def _retention(cache: AsyncSessionCache) -> None:
     policy = RetentionPolicy(slide_on_read=True, keep_messages=10)
     await cache.retention.save(policy)
@@ -196,7 +213,10 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     await cache.upkeep.expire(shard, [*here, "nobody"], lease=lease)
     newest, _ = await cache.upkeep.changes(shard, after=0, limit=1)
     await cache.upkeep.view(shard, here, after=newest, limit=1)
-    await cache.upkeep.settle(shard, settled=0, sessions=0, messages=0, size=0, lease=lease)
+    await cache.upkeep.settle(shard, settled=0, lacking={"sessions": 0}, lease=lease)
+    await cache.upkeep.relink(shard, [RoomPart(name, room) for name in here for room in LINKED_ROOMS], lease=lease)
+    rows = await cache.upkeep.linked(shard, after="", limit=100)
+    await cache.upkeep.unlink(shard, {name: [row] for row, name in rows} or {"nobody": []}, lease=lease)
     await cache.upkeep.release(lease)
     await _after_the_deadline(cache, here)
 
