@@ -11,7 +11,9 @@ from sessioncache.checkpoints._async import AsyncCheckpoints
 from sessioncache.client.build import make_settings
 from sessioncache.context._async import AsyncContext
 from sessioncache.documents._async import AsyncDocuments
+from sessioncache.entities._async import AsyncEntities
 from sessioncache.feed._async import AsyncFeed
+from sessioncache.freshness._async import AsyncFreshness
 from sessioncache.leases._async import AsyncLeases
 from sessioncache.namespaces._async import AsyncNamespaces
 from sessioncache.namespaces.server import ServerFacts
@@ -80,6 +82,8 @@ class AsyncSessionCache:
         self.qa = AsyncQA(self._transport, self.keys, values)
         self.traces = AsyncTraces(self._transport, self.keys, values)
         self.usage = AsyncUsage(self._transport, self.keys, line_bytes_max=settings.entry_bytes_max)
+        self.entities = AsyncEntities(self._transport, self.keys, values)
+        self.freshness = AsyncFreshness(self._transport, self.keys, values)
         self.feed = AsyncFeed(self._transport, self.keys)
         self.retention = AsyncRetention(self._transport, self.keys)
         self.stats = AsyncStats(self._transport, self.keys)

@@ -12,7 +12,9 @@ from sessioncache.checkpoints._sync import Checkpoints
 from sessioncache.client.build import make_settings
 from sessioncache.context._sync import Context
 from sessioncache.documents._sync import Documents
+from sessioncache.entities._sync import Entities
 from sessioncache.feed._sync import Feed
+from sessioncache.freshness._sync import Freshness
 from sessioncache.leases._sync import Leases
 from sessioncache.namespaces._sync import Namespaces
 from sessioncache.namespaces.server import ServerFacts
@@ -81,6 +83,8 @@ class SessionCache:
         self.qa = QA(self._transport, self.keys, values)
         self.traces = Traces(self._transport, self.keys, values)
         self.usage = Usage(self._transport, self.keys, line_bytes_max=settings.entry_bytes_max)
+        self.entities = Entities(self._transport, self.keys, values)
+        self.freshness = Freshness(self._transport, self.keys, values)
         self.feed = Feed(self._transport, self.keys)
         self.retention = Retention(self._transport, self.keys)
         self.stats = Stats(self._transport, self.keys)
