@@ -20,7 +20,8 @@ __all__ = ["TraceEntry", "TracePage", "TraceStep", "make_trace_step"]
 
 TEXT_MAX: Final = 1_000
 ITEMS_MAX: Final = 20
-DEPTH_MAX: Final = 20
+DEPTH_MAX: Final = 6
+"""What is nested deeper becomes text: a container that holds itself has no end."""
 
 
 class TraceStep(BaseModel):
