@@ -175,16 +175,16 @@ class AsyncCheckpoints:
             for checkpoint_id, session_id, payload in reply:
                 one = self._checkpoint(checkpoint_id, session_id, payload)
                 known = newest.get(checkpoint_id)
-                if known is None or (known.saved_ms, known.session_id) < (one.saved_ms, one.session_id):
+                if known is None or (known.saved_us, known.session_id) < (one.saved_us, one.session_id):
                     newest[checkpoint_id] = one
         return newest
 
     def _checkpoint(self, checkpoint_id: str, session_id: str, payload: bytes) -> Checkpoint:
         what = f"checkpoint {checkpoint_id!r} of session {session_id!r}"
         stamped = unpack_fields(what, payload)
-        for saved_ms, snapshot in stamped.items():
-            if len(stamped) == 1 and saved_ms.isdigit():
-                return Checkpoint(checkpoint_id, session_id, int(saved_ms), self._values.decode(what, snapshot))
+        for saved_us, snapshot in stamped.items():
+            if len(stamped) == 1 and saved_us.isdigit():
+                return Checkpoint(checkpoint_id, session_id, int(saved_us), self._values.decode(what, snapshot))
         raise DecodeError(f"{what} is damaged: it is not one time and one snapshot")
 
 

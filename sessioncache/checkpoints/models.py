@@ -17,15 +17,15 @@ class Checkpoint:
 
     id: str
     session_id: str
-    saved_ms: int
-    """When the server took it, in milliseconds since 1970."""
+    saved_us: int
+    """When the server took it, in microseconds since 1970."""
     snapshot: Any
     """Any JSON value."""
 
     @property
     def saved_at(self) -> datetime:
-        """When the server took it."""
-        return datetime_from_ms(self.saved_ms)
+        """When the server took it, to the millisecond."""
+        return datetime_from_ms(self.saved_us // 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class AsyncRoom:
             room: a room of two keys, entries and their order.
             kind: kind of the rows that the shard's links get, so that an entry is found without its session's id.
             keep: field of the retention policy that says how many entries a session keeps.
-            stamped: payloads are stored behind the server's time: `pack_fields` of that time and the payload.
+            stamped: payloads are stored behind the server's time in microseconds: `pack_fields` of the two.
             timed: payloads are fields, and get the server's time as `created_ms`, unless they have one of their own.
         """
         self._transport = transport

@@ -11,7 +11,7 @@
 --   room     text     the room's name
 --   kind     text     kind of the rows that the shard's links get for the entries; empty: none
 --   keep     text     field of the shard's policy that says how many entries are kept; empty: all are
---   stamped  integer  1: payloads are packed behind the time of the save; 2: it is their first field, created_ms
+--   stamped  integer  1: payloads are packed behind the time of the save in us; 2: it is their first field, created_ms
 --   entries  text...  ids and payloads
 -- REPLY   repeated created gen revision count
 -- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
@@ -29,7 +29,8 @@ end
 take_user(s, user)
 write_record(s, rules, now)
 for i = 2, stamped > 0 and #entries or 0, 2 do
-  entries[i] = stamped == 1 and pack_parts({ now, entries[i] }) or pack_parts({ 'created_ms', now }) .. entries[i]
+  entries[i] = stamped == 1 and pack_parts({ server_now_us(), entries[i] })
+    or pack_parts({ 'created_ms', now }) .. entries[i]
 end
 local count = put_entries(items, order, entries)
 if kind ~= '' then

@@ -14,8 +14,6 @@ from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from sessioncache.context.models import ContextEntry
 from sessioncache.errors import DecodeError, InvalidArgument
 from sessioncache.sessions.models import Session
@@ -101,7 +99,7 @@ class SavePlan:
     digests: Mapping[str, bytes] = field(default_factory=dict)
     """Of all parts."""
     known: Mapping[str, bytes] = field(default_factory=dict)
-    """Of all updates that the object has, by id."""
+    """Of all updates in the object's list, by id."""
 
     def done(self) -> ContextBase:
         """What is stored now."""
@@ -151,7 +149,8 @@ def plan_save(session: ActiveSession, stored: Session | None, further: Iterable[
         base=NO_BASE if base is None else Base(gen=base.gen),
         created_at=before.created_at,
         digests=part_digests,
-        known=digests,
+        # Not those that stand in the hot context alone: when they leave it, they stay stored.
+        known={str(update.id): digests[str(update.id)] for update in session.incremental_updates},
     )
 
 

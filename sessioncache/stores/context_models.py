@@ -124,7 +124,7 @@ class ContextBase:
     documents: Mapping[str, bytes] = field(default_factory=dict)
     """Digests of the parts that are stored."""
     updates: Mapping[str, bytes] = field(default_factory=dict)
-    """Digests of the updates that the object had, by id."""
+    """Digests of the updates in the object's list, by id: those that are missing later were removed by its owner."""
 
 
 class ActiveSession(StoredModel):

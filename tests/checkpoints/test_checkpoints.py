@@ -77,6 +77,15 @@ async def test_of_one_id_in_several_sessions_the_last_saved_is_found(cache: Asyn
         cache.keys.now_override_ms = None
 
 
+async def test_saves_of_one_millisecond_are_told_apart(cache: AsyncSessionCache) -> None:
+    """Saves that follow each other at once, under different sessions: the last one is found, each time."""
+    for number in range(30):
+        await cache.checkpoints.save(f"s{number * 7 % 30}", "same", number)
+        found = await cache.checkpoints.find("same")
+        assert found is not None
+        assert found.snapshot == number
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 500])
 async def test_pages_over_all_sessions_are_complete(cache: AsyncSessionCache, limit: int) -> None:
     """Pages of any size list each id exactly once, in the order of the ids."""
@@ -147,7 +156,7 @@ async def test_damage_is_no_absence(cache: AsyncSessionCache, engine: Engine) ->
     await cache.checkpoints.save("s", "c1", 1)
     items = cache.keys.session("s").room("checkpoints")[0]
     with client_for(engine, items) as raw:
-        raw.hset(items, "c1", "13:1900000000000")
+        raw.hset(items, "c1", "16:1900000000000000")
         with pytest.raises(DecodeError):
             await cache.checkpoints.get("s", "c1")
         with pytest.raises(DecodeError):

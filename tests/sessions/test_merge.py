@@ -190,7 +190,7 @@ async def test_a_stale_save_does_not_give_the_session_back(cache: AsyncSessionCa
 
 
 async def test_a_save_that_does_not_know_the_runtime_fields_keeps_them(cache: AsyncSessionCache) -> None:
-    """With keep_runtime, stored status, parent and metadata stay; a session that the save creates takes the given ones."""
+    """With keep_runtime, stored status, parent and metadata stay; a new session takes the given ones."""
     await cache.sessions.save(Session(id="s", status="busy", metadata={"a": 1}), keep_runtime=True)
     await cache.sessions.save(Session(id="s", title="new", metadata_version=1), keep_runtime=True)
     session = await cache.sessions.get("s")

@@ -16,6 +16,10 @@ sessioncache imports it.
 
 from __future__ import annotations
 
+from sessioncache.testing.conformance.asset_store_async import AsyncAssetStoreConformance
+from sessioncache.testing.conformance.asset_store_sync import AssetStoreConformance
+from sessioncache.testing.conformance.context_storage_async import AsyncContextStorageConformance
+from sessioncache.testing.conformance.context_storage_sync import ContextStorageConformance
 from sessioncache.testing.conformance.qa_store_async import AsyncQAStoreConformance
 from sessioncache.testing.conformance.qa_store_sync import QAStoreConformance
 from sessioncache.testing.conformance.runtime_persistence_async import AsyncRuntimePersistenceConformance
@@ -24,9 +28,13 @@ from sessioncache.testing.conformance.transcript_store_async import AsyncTranscr
 from sessioncache.testing.conformance.transcript_store_sync import TranscriptStoreConformance
 
 __all__ = [
+    "AssetStoreConformance",
+    "AsyncAssetStoreConformance",
+    "AsyncContextStorageConformance",
     "AsyncQAStoreConformance",
     "AsyncRuntimePersistenceConformance",
     "AsyncTranscriptStoreConformance",
+    "ContextStorageConformance",
     "QAStoreConformance",
     "RuntimePersistenceConformance",
     "TranscriptStoreConformance",
