@@ -13,6 +13,10 @@ from sessioncache.importers.run import Target
 from sessioncache.importers.sources.bamboo import BambooSource
 from sessioncache.importers.sources.brainwires import BrainwiresSource
 from sessioncache.importers.sources.cognee import CogneeSource
+from sessioncache.importers.sources.orcs import OrcsSource
+from sessioncache.importers.sources.post_cortex import PostCortexSource
+from sessioncache.importers.targets.asset import AssetTarget
+from sessioncache.importers.targets.context import ContextTarget
 from sessioncache.importers.targets.qa import QATarget
 from sessioncache.importers.targets.runtime import RuntimeTarget
 from sessioncache.importers.targets.transcript import TranscriptTarget
@@ -26,7 +30,9 @@ class Format(StrEnum):
 
     cognee = "cognee"
     brainwires = "brainwires"
+    orcs = "orcs"
     bamboo = "bamboo"
+    post_cortex = "post-cortex"
 
 
 def source_of(form: Format, path: Path | None, *, server: tuple[AsyncTransport, str] | None = None) -> Source[Any]:
@@ -52,8 +58,12 @@ def source_of(form: Format, path: Path | None, *, server: tuple[AsyncTransport, 
     match form:
         case Format.brainwires:
             return BrainwiresSource(path)
+        case Format.orcs:
+            return OrcsSource(path)
         case Format.bamboo:
             return BambooSource(path)
+        case Format.post_cortex:
+            return PostCortexSource(path)
 
 
 def target_of(form: Format, cache: AsyncSessionCache) -> Target[Any]:
@@ -63,5 +73,9 @@ def target_of(form: Format, cache: AsyncSessionCache) -> Target[Any]:
             return QATarget(cache)
         case Format.brainwires:
             return TranscriptTarget(cache)
+        case Format.orcs:
+            return AssetTarget(cache)
         case Format.bamboo:
             return RuntimeTarget(cache)
+        case Format.post_cortex:
+            return ContextTarget(cache)

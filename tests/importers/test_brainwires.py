@@ -56,7 +56,7 @@ async def test_a_long_transcript(cache: AsyncSessionCache, tmp_path: Path) -> No
 async def test_a_bad_row_is_named(cache: AsyncSessionCache, tmp_path: Path, payload: str, why: str) -> None:
     """It stops the import, which names row and reason; with `skip` the others come over and it is counted."""
     path = make_brainwires(tmp_path / "s.db", {"good": turns(2), "bad one": payload, "last": turns(1)})
-    with pytest.raises(ImportStopped, match="s.db, row 'bad one'.*--on-error skip") as stopped:
+    with pytest.raises(ImportStopped, match=r"s\.db, row 'bad one'.*--on-error skip") as stopped:
         await imported(cache, Format.brainwires, path)
     assert why in str(stopped.value)
     assert not await cache.sessions.exists("last")
@@ -103,5 +103,5 @@ def test_no_such_file(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "s.db"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(Malformed, match="s.db"):
+    with pytest.raises(Malformed, match=r"s\.db"):
         BrainwiresSource(path)

@@ -45,9 +45,10 @@ class RuntimeTarget:
             await self._cache.usage.append(source.id, source.usage[start : start + BATCH], create=False)
 
     async def count(self, source: RuntimeFolder) -> Mapping[str, int]:
-        """How many messages and lines there are."""
+        """How many messages the session has that is loaded, and how many lines there are."""
+        loaded = await self._store.load(source.id)
         return {
-            "messages": await self._cache.transcripts.count(source.id),
+            "messages": 0 if loaded is None else len(loaded.messages),
             "usage": await self._cache.usage.count(source.id),
         }
 

@@ -39,5 +39,5 @@ class TranscriptTarget:
         await self._store.save(source.id, source.messages)
 
     async def count(self, source: Conversation) -> Mapping[str, int]:
-        """How many messages there are."""
-        return {"messages": await self._cache.transcripts.count(source.id)}
+        """How many messages the transcript has that is loaded."""
+        return {"messages": len(await self._store.load(source.id) or ())}
