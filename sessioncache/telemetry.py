@@ -1,4 +1,4 @@
-"""The telemetry hook: what is told to an observer after every call.
+"""The telemetry hook: what is told to an observer after every call; and what a cache knows of its connection.
 
 The rule of this module: a protocol and a record, nothing that writes anywhere. Prometheus hangs on it in
 `sessioncache.metrics`; a user's own tracing can hang on it in the same way.
@@ -6,10 +6,14 @@ The rule of this module: a protocol and a record, nothing that writes anywhere. 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from threading import Lock
 from typing import Protocol, runtime_checkable
 
-__all__ = ["CallRecord", "TelemetryHook"]
+from sessioncache.errors import BackendError
+
+__all__ = ["CallRecord", "ConnectionState", "TelemetryHook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,40 @@ class TelemetryHook(Protocol):
 
     def on_retry(self, call: str, error: str) -> None:
         """An attempt of the call failed with this error code and is about to be repeated."""
+
+
+class ConnectionState:
+    """How a cache's connection stands, by the calls that it made. Reading it sends nothing and cannot fail."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        """Reads on their way."""
+        self.writes = 0
+        """Writes on their way."""
+        self.succeeded_ms: int | None = None
+        """When the server answered last, in milliseconds since 1970; None: never."""
+        self.error: BackendError | None = None
+        """Why the last call got no answer; None: it got one, or there was none."""
+        self._lock = Lock()
+
+    def begin(self, reads: int, writes: int) -> None:
+        """Calls are about to be sent."""
+        with self._lock:
+            self.reads += reads
+            self.writes += writes
+
+    def end(self, reads: int, writes: int, error: BaseException | None) -> None:
+        """They have ended. Only a failing server says something of the connection: a refused write was answered."""
+        with self._lock:
+            self.reads -= reads
+            self.writes -= writes
+            if isinstance(error, BackendError):
+                self.error = error
+            elif error is None:
+                self.error = None
+                self.succeeded_ms = time.time_ns() // 1_000_000
+
+    def closed(self) -> None:
+        """The cache was closed."""
+        with self._lock:
+            self.succeeded_ms, self.error = None, None

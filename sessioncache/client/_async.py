@@ -22,11 +22,12 @@ from sessioncache.retention._async import AsyncRetention
 from sessioncache.sessions._async import AsyncSessions
 from sessioncache.settings import Settings
 from sessioncache.stats._async import AsyncStats
-from sessioncache.telemetry import TelemetryHook
+from sessioncache.telemetry import ConnectionState, TelemetryHook
 from sessioncache.traces._async import AsyncTraces
 from sessioncache.transcripts._async import AsyncTranscripts
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.transport.connect_async import connect, stack, wrap_client
+from sessioncache.transport.watch_async import AsyncWatchTransport
 from sessioncache.types import SessionId, check_session_id
 from sessioncache.upkeep._async import AsyncUpkeep
 from sessioncache.usage._async import AsyncUsage
@@ -70,7 +71,9 @@ class AsyncSessionCache:
         self.server: ServerFacts | None = None
         """What the server told about itself when the cache was opened."""
         self._lowest = transport
-        self._transport = stack(transport, settings, self._prepare, hooks)
+        self.connection = ConnectionState()
+        """How the connection stands, by the calls that were made."""
+        self._transport = AsyncWatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         self.sessions = AsyncSessions(self._transport, self.keys, encoder, values)

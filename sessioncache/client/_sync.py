@@ -23,11 +23,12 @@ from sessioncache.retention._sync import Retention
 from sessioncache.sessions._sync import Sessions
 from sessioncache.settings import Settings
 from sessioncache.stats._sync import Stats
-from sessioncache.telemetry import TelemetryHook
+from sessioncache.telemetry import ConnectionState, TelemetryHook
 from sessioncache.traces._sync import Traces
 from sessioncache.transcripts._sync import Transcripts
 from sessioncache.transport.base import Transport
 from sessioncache.transport.connect_sync import connect, stack, wrap_client
+from sessioncache.transport.watch_sync import WatchTransport
 from sessioncache.types import SessionId, check_session_id
 from sessioncache.upkeep._sync import Upkeep
 from sessioncache.usage._sync import Usage
@@ -71,7 +72,9 @@ class SessionCache:
         self.server: ServerFacts | None = None
         """What the server told about itself when the cache was opened."""
         self._lowest = transport
-        self._transport = stack(transport, settings, self._prepare, hooks)
+        self.connection = ConnectionState()
+        """How the connection stands, by the calls that were made."""
+        self._transport = WatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         self.sessions = Sessions(self._transport, self.keys, encoder, values)

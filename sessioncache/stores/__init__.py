@@ -5,6 +5,7 @@ from __future__ import annotations
 from sessioncache.stores.asset_async import AsyncAssetStore, AsyncAssetStoreProtocol
 from sessioncache.stores.asset_models import (
     ASSET_VERSION,
+    AssetPreferences,
     AutoTrigger,
     CodingStyle,
     CommandGrant,
@@ -19,17 +20,16 @@ from sessioncache.stores.asset_models import (
     SessionAsset,
     SkillConfig,
     ToolCall,
-    UserPreferences,
 )
 from sessioncache.stores.asset_sync import AssetStore, AssetStoreProtocol
 from sessioncache.stores.context_async import AsyncContextStorage, AsyncContextStorageProtocol
 from sessioncache.stores.context_models import (
     ActiveSession,
     CompactReport,
+    ContextPreferences,
     HotContext,
     SessionCheckpoint,
     StoredWorkspace,
-    UserPreferences,
 )
 from sessioncache.stores.context_parts import (
     ChangeRecord,
@@ -76,6 +76,7 @@ from sessioncache.stores.transcript_sync import TranscriptStore, TranscriptStore
 __all__ = [
     "ASSET_VERSION",
     "ActiveSession",
+    "AssetPreferences",
     "AssetStore",
     "AssetStoreProtocol",
     "AsyncAssetStore",
@@ -100,6 +101,7 @@ __all__ = [
     "ComponentSnapshot",
     "CompressedUpdate",
     "ConceptItem",
+    "ContextPreferences",
     "ContextStorage",
     "ContextStorageProtocol",
     "ContextUpdate",
@@ -149,6 +151,5 @@ __all__ = [
     "TypedEntity",
     "UpdateContent",
     "UpdateType",
-    "UserPreferences",
     "UserPreferences",
 ]

@@ -60,22 +60,37 @@ class Plan:
         return LogBase(gen, self.prints, seqs)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What an object remembers. Objects that differ in nothing else are equal."""
+
+    log: LogBase | None = None
+    unanswered: Plan | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is a memory too."""
+        return isinstance(other, Memory)
+
+    def __hash__(self) -> int:
+        """The same for all."""
+        return hash(Memory)
+
+
 class Remembering(StoredModel):
     """A model that remembers privately which of its messages are stored.
 
     A copy remembers the same; one that went through JSON remembers nothing.
     """
 
-    _log: LogBase | None = PrivateAttr(default=None)
-    _unanswered: Plan | None = PrivateAttr(default=None)
+    _memory: Memory = PrivateAttr(default_factory=Memory)
 
     def remembered(self) -> tuple[LogBase | None, Plan | None]:
         """What is stored, and a write whose outcome is not known."""
-        return self._log, self._unanswered
+        return self._memory.log, self._memory.unanswered
 
     def remember(self, log: LogBase | None, unanswered: Plan | None = None) -> None:
         """Take what is stored now."""
-        self._log, self._unanswered = log, unanswered
+        self._memory = Memory(log, unanswered)
 
 
 def plan_append(

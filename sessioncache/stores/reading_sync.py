@@ -6,37 +6,14 @@ The rule of this module: parts whose revisions differ are never put together; wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sessioncache.client._sync import SessionCache
-from sessioncache.documents.models import DocumentSet
 from sessioncache.errors import Conflict
-from sessioncache.sessions.models import Session
-from sessioncache.transcripts.models import Entry
+from sessioncache.stores.read_models import ReadSession, ReadTranscript
 
-__all__ = ["ReadSession", "ReadTranscript", "read_session", "read_transcript"]
+__all__ = ["read_session", "read_transcript"]
 
 PAGE = 10_000
 TRIES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ReadTranscript:
-    """A whole transcript."""
-
-    entries: tuple[Entry, ...]
-    exists: bool
-    gen: str | None
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReadSession:
-    """A session: record, documents and transcript of one revision."""
-
-    record: Session
-    documents: DocumentSet
-    transcript: ReadTranscript
 
 
 def read_transcript(cache: SessionCache, session_id: str) -> ReadTranscript:

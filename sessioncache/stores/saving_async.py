@@ -59,6 +59,8 @@ class AsyncMessageSaver:
     as_loaded: Callable[[Entry], JSONObject]
     """How a stored message reads after it went through the object's model."""
     updated_at: datetime | None = None
+    keep_runtime: bool = False
+    """Whether status, parent and metadata stay as they are stored."""
 
     async def save(self) -> None:
         """Save record, documents and new messages in one write, where these are not more than 500.
@@ -166,6 +168,7 @@ class AsyncMessageSaver:
                 through=plan.through,
                 documents=self.documents,
                 updated_at=self.updated_at,
+                keep_runtime=self.keep_runtime,
                 base=plan.base,
                 operation_id=plan.operation_id,
             )

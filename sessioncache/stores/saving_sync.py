@@ -60,6 +60,8 @@ class MessageSaver:
     as_loaded: Callable[[Entry], JSONObject]
     """How a stored message reads after it went through the object's model."""
     updated_at: datetime | None = None
+    keep_runtime: bool = False
+    """Whether status, parent and metadata stay as they are stored."""
 
     def save(self) -> None:
         """Save record, documents and new messages in one write, where these are not more than 500.
@@ -167,6 +169,7 @@ class MessageSaver:
                 through=plan.through,
                 documents=self.documents,
                 updated_at=self.updated_at,
+                keep_runtime=self.keep_runtime,
                 base=plan.base,
                 operation_id=plan.operation_id,
             )

@@ -66,9 +66,7 @@ async def test_a_save_is_one_round_trip(engine: Engine, namespace: str) -> None:
         assert [b"first" in arg for arg in call.args if isinstance(arg, bytes) and b"content" in arg] == [False]
 
 
-async def test_editors_and_savers_lose_nothing(
-    cache: AsyncSessionCache, other_cache: AsyncSessionCache, engine: Engine, namespace: str
-) -> None:
+async def test_editors_and_savers_lose_nothing(cache: AsyncSessionCache, other_cache: AsyncSessionCache) -> None:
     """Many edits beside many saves: the versions count the edits, events are in their order, all messages stand."""
     edits, savers, rounds = 12, 4, 6
     renamed = [number for number in range(edits) if number % 3]

@@ -1,0 +1,176 @@
+# Generated from sessioncache/stores/asset_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""Contract 003: sessions as assets, saved and loaded as a whole."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from sessioncache.client._sync import SessionCache
+from sessioncache.errors import BackendUnavailable, Conflict, InvalidArgument, NotFound
+from sessioncache.sessions.models import Session
+from sessioncache.stores.asset_mapping import (
+    NAME_LABEL,
+    PATH_LABEL,
+    asset_from,
+    documents_of,
+    labels_of,
+    turn_as_loaded,
+    turns_of,
+)
+from sessioncache.stores.asset_models import ASSET_VERSION, SessionAsset
+from sessioncache.stores.reading_sync import read_session
+from sessioncache.stores.saving_sync import MessageSaver
+from sessioncache.stores.sync_models import SessionMeta, SyncMode, SyncState, SyncStatus
+from sessioncache.types import check_session_id, datetime_from_ms
+
+__all__ = ["AssetStore", "AssetStoreProtocol"]
+
+Metas: TypeAlias = list[SessionMeta]
+
+PAGE = 1_000
+
+
+class AssetStoreProtocol(Protocol):
+    """What users of contract 003 rely on."""
+
+    def save(self, asset: SessionAsset) -> None:
+        """Save the asset under its id."""
+
+    def load(self, session_id: str) -> SessionAsset:
+        """The asset; NotFound for an unknown one."""
+
+    def list(self) -> Metas:
+        """Every session, the one that was updated last first."""
+
+    def delete(self, session_id: str) -> None:
+        """Remove the session; NotFound for an unknown one."""
+
+    def exists(self, session_id: str) -> bool:
+        """Whether there is such a session."""
+
+    def sync_status(self) -> SyncStatus:
+        """How the connection stands; sends nothing and cannot fail."""
+
+
+class AssetStore:
+    """Contract 003 over a cache."""
+
+    def __init__(self, cache: SessionCache) -> None:
+        self._cache = cache
+        self._conflicts: dict[str, None] = {}
+
+    def save(self, asset: SessionAsset) -> None:
+        """Save the asset: everything but its turns is overwritten, turns are a log.
+
+        Turns that are new since the asset was loaded or saved are appended, and those that others appended stay; if the
+        asset changed or lost turns that it had, the transcript is swapped, those of others kept. `updated_at_ms` is the
+        caller's, and orders lists; there, a time that is in the future counts as now. An asset that was not loaded
+        adds the turns that the transcript does not have.
+
+        Unknown session: it is created. Atomic, one round trip for up to 500 new turns; more follow 500 at a time.
+        Slides the expiry.
+
+        Raises:
+            SessionGone: the session that the asset was loaded from was deleted, or has expired.
+            InvalidArgument, LimitExceeded: a bad id or value, or one that is too large; nothing is written.
+            Conflict: others wrote each time that the transcript was to be swapped.
+        """
+        if asset.version != ASSET_VERSION:
+            raise InvalidArgument(f"the asset has version {asset.version}; this release writes {ASSET_VERSION}")
+        stored = Session(id=check_session_id(asset.id), labels=labels_of(asset))
+        saver = MessageSaver(
+            self._cache,
+            asset,
+            stored,
+            turns_of(asset),
+            documents_of(asset),
+            turn_as_loaded,
+            _time(asset.updated_at_ms),
+            keep_runtime=True,
+        )
+        try:
+            saver.save()
+        except Conflict:
+            self._conflicts[asset.id] = None
+            raise
+        self._conflicts.pop(asset.id, None)
+
+    def load(self, session_id: str) -> SessionAsset:
+        """The asset as it stands at one moment; one that another contract made, with its messages as turns.
+
+        Three round trips, and one more for every 10,000 turns; again where somebody writes in between.
+
+        Raises:
+            NotFound: there is no such session.
+            SchemaTooNew: a newer release wrote the asset.
+            DataError: its checksum is another one, or a part of the session cannot be read.
+        """
+        found = read_session(self._cache, session_id)
+        if found is None:
+            raise NotFound(f"there is no session {session_id!r}")
+        asset = asset_from(found)
+        self._conflicts.pop(session_id, None)
+        return asset
+
+    def list(self) -> Metas:
+        """Every session, the one that was updated last first; the id breaks ties.
+
+        Reads no asset: one round trip for every 1,000 sessions.
+
+        Raises:
+            DecodeError: the record of a session is damaged.
+        """
+        found: dict[str, SessionMeta] = {}
+        for session in self._cache.sessions.each(batch=PAGE, labels=(NAME_LABEL, PATH_LABEL)):
+            state = SyncState.CONFLICT if session.id in self._conflicts else SyncState.SYNCED
+            found[session.id] = SessionMeta(
+                id=session.id,
+                name=session.labels.get(NAME_LABEL),
+                created_at=session.created_at,
+                updated_at=session.updated_at,
+                project_path=session.labels.get(PATH_LABEL),
+                turn_count=session.messages,
+                sync_state=state,
+            )
+        # A session that changed while the list was walked comes at its end: put it where it belongs.
+        return sorted(found.values(), key=lambda meta: meta.updated_at, reverse=True)
+
+    def delete(self, session_id: str) -> None:
+        """Remove everything of the session, and of its other views. Atomic, one round trip.
+
+        Raises:
+            NotFound: there is no such session.
+        """
+        if not self._cache.sessions.delete(session_id):
+            raise NotFound(f"there is no session {session_id!r}")
+        self._conflicts.pop(session_id, None)
+
+    def exists(self, session_id: str) -> bool:
+        """Whether there is such a session; an id that cannot be one: False. One round trip."""
+        try:
+            check_session_id(session_id)
+        except InvalidArgument:
+            return False
+        return self._cache.sessions.exists(session_id)
+
+    def sync_status(self) -> SyncStatus:
+        """How the connection stands, by the calls that the cache made. Sends nothing and cannot fail."""
+        state = self._cache.connection
+        if state.reads + state.writes > 0:
+            mode = SyncMode.SYNCING
+        elif isinstance(state.error, BackendUnavailable):
+            mode = SyncMode.OFFLINE
+        elif state.error is not None:
+            mode = SyncMode.ERROR
+        else:
+            mode = SyncMode.OFFLINE if state.succeeded_ms is None else SyncMode.ONLINE
+        last_sync = None if state.succeeded_ms is None else datetime_from_ms(state.succeeded_ms)
+        return SyncStatus(mode, last_sync, state.writes, state.reads, tuple(self._conflicts))
+
+
+def _time(ms: int) -> datetime:
+    try:
+        return datetime_from_ms(ms)
+    except (ValueError, OverflowError):
+        raise InvalidArgument(f"updated_at_ms is {ms}, which is no time") from None
