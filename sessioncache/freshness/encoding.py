@@ -52,12 +52,12 @@ class Source:
     reference: SourceReference
     session_id: str
     stale: bool
-    registered_ms: int
+    registered_us: int
 
     @property
     def age(self) -> tuple[int, str]:
         """Sorts the one that was registered last to the end."""
-        return self.registered_ms, self.session_id
+        return self.registered_us, self.session_id
 
 
 def check_entry_id(entry_id: object) -> str:
@@ -121,10 +121,10 @@ def decode_source(values: ValueEncoder, entry_id: str, session_id: str, payload:
     if len(rest) < size:
         raise DecodeError(f"{what} is damaged: it does not begin with a path")
     fields = unpack_fields(what, rest[size:])
-    numbers = [fields.get(name, b"") for name in ("status", "registered_ms", "captured_ms")]
+    numbers = [fields.get(name, b"") for name in ("status", "registered_us", "captured_ms")]
     if "content_hash" not in fields or "scope" not in fields or not all(number.isdigit() for number in numbers):
         raise DecodeError(f"{what} is damaged: a part of it is missing or no number")
-    stale, registered_ms, captured_ms = map(int, numbers)
+    stale, registered_us, captured_ms = map(int, numbers)
     try:
         reference = SourceReference(
             entry_id=entry_id,
@@ -135,7 +135,7 @@ def decode_source(values: ValueEncoder, entry_id: str, session_id: str, payload:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DecodeError(f"{what} is damaged: {error!r}") from error
-    return Source(reference, session_id, stale != FreshnessStatus.FRESH, registered_ms)
+    return Source(reference, session_id, stale != FreshnessStatus.FRESH, registered_us)
 
 
 def _scope(stored: JSONObject) -> SourceScope:

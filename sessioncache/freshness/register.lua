@@ -34,7 +34,7 @@ write_record(s, rules, now)
 if stored then
   redis.call('ZREM', links, 'p\0' .. unpack_parts(stored)[1] .. '\0' .. entry .. '\0' .. id)
 end
-local parts = { path, 'status', 0, 'registered_ms', string.format('%.0f', now), unpack(given) }
+local parts = { path, 'status', 0, 'registered_us', server_now_us(), unpack(given) }
 redis.call('HSET', sources, entry, pack_parts(parts))
 redis.call('ZADD', links, 0, 'f\0' .. entry .. '\0' .. id, 0, 'p\0' .. path .. '\0' .. entry .. '\0' .. id)
 local count = redis.call('HLEN', sources)
