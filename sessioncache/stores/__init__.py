@@ -26,10 +26,10 @@ from sessioncache.stores.context_async import AsyncContextStorage, AsyncContextS
 from sessioncache.stores.context_models import (
     ActiveSession,
     CompactReport,
-    ContextPreferences,
     HotContext,
     SessionCheckpoint,
     StoredWorkspace,
+    UserPreferences,
 )
 from sessioncache.stores.context_parts import (
     ChangeRecord,
@@ -101,7 +101,6 @@ __all__ = [
     "ComponentSnapshot",
     "CompressedUpdate",
     "ConceptItem",
-    "ContextPreferences",
     "ContextStorage",
     "ContextStorageProtocol",
     "ContextUpdate",
