@@ -106,7 +106,7 @@ async def _rooms(cache: AsyncSessionCache) -> None:
     await room.list("saved")
     await room.get("saved", "one")
     await room.update("saved", "one", ["a", "2"], base=NO_BASE, operation_id=None)
-    await room.delete("saved", ["one"], base=NO_BASE, operation_id=None)
+    await room.delete("saved", ["one", "two"], base=NO_BASE, operation_id=None)
 
 
 async def _checkpoints(cache: AsyncSessionCache) -> None:
@@ -214,7 +214,9 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     newest, _ = await cache.upkeep.changes(shard, after=0, limit=1)
     await cache.upkeep.view(shard, here, after=newest, limit=1)
     await cache.upkeep.settle(shard, settled=0, lacking={"sessions": 0}, lease=lease)
-    await cache.upkeep.relink(shard, [RoomPart(name, room) for name in here for room in LINKED_ROOMS], lease=lease)
+    parts = [RoomPart(name, room) for name in [*here, "nobody"] for room in LINKED_ROOMS]
+    await cache.upkeep.things(parts, limit=10)
+    await cache.upkeep.relink(shard, [(part, ["two", "chat-1"]) for part in parts], lease=lease)
     rows = await cache.upkeep.linked(shard, after="", limit=100)
     await cache.upkeep.unlink(shard, {name: [row] for row, name in rows} or {"nobody": []}, lease=lease)
     await cache.upkeep.release(lease)
