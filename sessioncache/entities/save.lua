@@ -25,12 +25,22 @@ err = err or refuse_graph()
 if err then
   return err
 end
-local names, ends = {}, {}
+local names, ends, edited = {}, {}, {}
 for i = 1, count * 5, 5 do
-  names[#names + 1] = given[i]
+  local name = given[i]
+  local stored = edited[name] or redis.call('HGET', entities, name) or ''
+  local fields = unpack_parts(given[i + 4])
+  local times = mention_times(stored, tonumber(given[i + 2]), tonumber(given[i + 3]), now)
+  local mentions = tonumber(given[i + 1]) or (tonumber(read_field(stored, 'mention_count')) or 0) + 1
+  for _, part in ipairs({ 'mention_count', string.format('%.0f', mentions), unpack(times) }) do
+    fields[#fields + 1] = part
+  end
+  names[#names + 1], edited[name] = name, edit_fields(stored, fields)
 end
 for i = count * 5 + 1, #given, 4 do
-  ends[#ends + 1] = given[i] .. '\0' .. given[i + 1] .. '\0' .. given[i + 2]
+  local field = given[i] .. '\0' .. given[i + 1] .. '\0' .. given[i + 2]
+  local stored = edited[field] or redis.call('HGET', relationships, field) or ''
+  ends[#ends + 1], edited[field] = field, edit_fields(stored, unpack_parts(given[i + 3]))
 end
 err = refuse_count(rules, 'entities', count_with(entities, names))
   or refuse_count(rules, 'relationships', count_with(relationships, ends))
@@ -39,23 +49,14 @@ if err then
 end
 take_user(s, user)
 write_record(s, rules, now)
-for i = 1, count * 5, 5 do
-  local stored = redis.call('HGET', entities, given[i]) or ''
-  local fields = unpack_parts(given[i + 4])
-  local times = mention_times(stored, tonumber(given[i + 2]), tonumber(given[i + 3]), now)
-  local mentions = tonumber(given[i + 1]) or (tonumber(read_field(stored, 'mention_count')) or 0) + 1
-  for _, part in ipairs({ 'mention_count', string.format('%.0f', mentions), unpack(times) }) do
-    fields[#fields + 1] = part
-  end
-  redis.call('HSET', entities, given[i], edit_fields(stored, fields))
-  redis.call('ZADD', relationships_ends, 0, '=' .. given[i])
+for _, name in ipairs(names) do
+  redis.call('HSET', entities, name, edited[name])
+  redis.call('ZADD', relationships_ends, 0, '=' .. name)
 end
-for i, field in ipairs(ends) do
-  local at = count * 5 + i * 4 - 3
-  local stored = redis.call('HGET', relationships, field) or ''
-  redis.call('HSET', relationships, field, edit_fields(stored, unpack_parts(given[at + 3])))
-  redis.call('ZADD', relationships_ends, 0, '>' .. field, 0,
-    '<' .. given[at + 2] .. '\0' .. given[at + 1] .. '\0' .. given[at])
+for _, field in ipairs(ends) do
+  local _, other = relationship_of('>' .. field)
+  redis.call('HSET', relationships, field, edited[field])
+  redis.call('ZADD', relationships_ends, 0, '>' .. field, 0, other)
 end
 local has_entities, has_relationships = redis.call('HLEN', entities), redis.call('HLEN', relationships)
 set_count('entities', has_entities)

@@ -25,14 +25,15 @@ if err then
   return err
 end
 local stored = redis.call('HGET', sources, entry)
+local old_path = stored and unpack_parts(stored)[1]
 err = refuse_count(rules, 'sources', before + (stored and 0 or 1))
 if err then
   return err
 end
 take_user(s, user)
 write_record(s, rules, now)
-if stored then
-  redis.call('ZREM', links, 'p\0' .. unpack_parts(stored)[1] .. '\0' .. entry .. '\0' .. id)
+if old_path then
+  redis.call('ZREM', links, 'p\0' .. old_path .. '\0' .. entry .. '\0' .. id)
 end
 local parts = { path, 'status', 0, 'registered_us', server_now_us(), unpack(given) }
 redis.call('HSET', sources, entry, pack_parts(parts))

@@ -15,6 +15,7 @@ from sessioncache import (
     InvalidArgument,
     LimitExceeded,
     RetentionPolicy,
+    ScriptFailure,
     SessionCache,
     SessionTorn,
     VersionConflict,
@@ -345,6 +346,21 @@ async def test_damage_is_an_error_not_absence(cache: AsyncSessionCache, engine: 
         client.execute_command("UNLINK", keys.room("entities")[0])
         with pytest.raises(SessionTorn, match="0"):
             await cache.entities.save("s", entities=[mention("b")])
+
+
+async def test_a_save_onto_damage_changes_nothing(cache: AsyncSessionCache, engine: Engine) -> None:
+    """Where a known entity cannot be edited, the save fails before its first write."""
+    saved = await cache.entities.save("s", entities=[mention("a"), mention("b")])
+    keys = cache.keys.session("s")
+    with client_for(engine, keys.record) as client:
+        client.execute_command("HSET", keys.room("entities")[0], "b", b"junk")
+
+    with pytest.raises(ScriptFailure):
+        await cache.entities.save("s", entities=[mention("a"), mention("b"), mention("c")])
+    session = await cache.sessions.get("s")
+    assert session is not None
+    assert session.revision == saved.revision
+    assert await cache.entities.count("s") == EntityCounts(2, 0)
 
 
 def test_the_sync_twin_does_the_same(sync_cache: SessionCache) -> None:
