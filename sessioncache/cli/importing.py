@@ -63,8 +63,9 @@ async def _import(
             on_error=on_error,
             dry_run=dry_run,
         )
+        total = await source.count()
         try:
-            await _watched(state.output, work, await source.count(), form)
+            await _watched(state.output, work, total, form)
         finally:
             _show(state.output, work.report)
     if not work.report.whole:
@@ -127,10 +128,11 @@ def _show(output: Output, report: Report) -> None:
         (kind.replace("_", " "), line["imported"], line["already_there"], line["skipped"], line["failed"])
         for kind, line in report.tally.items()
     ]
-    output.table(("", f"#{head}", "#already there", "#skipped", "#failed"), rows)
-    if not rows:
+    if rows:
+        output.table(("", f"#{head}", "#already there", "#skipped", "#failed"), rows)
+    else:
         output.say("no sessions")
-    if not report.dry_run:
+    if report.verified:
         output.say(
             f"{report.verified} sessions verified, {report.resumed} of them left unfinished by an earlier import, "
             f"{report.updated} brought up to date"
