@@ -122,6 +122,8 @@ class Store:
         self.now_ms = now_ms
         self.sessions: dict[str, Kept] = {}
         self.tombstones: dict[str, list[tuple[tuple[str, str], Reply]]] = {}
+        self.tokens: dict[str, int] = {}
+        """Highest fencing tokens of deleted sessions."""
         self.feed: list[tuple[str, str, int]] = []
         """Kind, session and revision of every change."""
 
@@ -165,7 +167,9 @@ class Store:
         if kept is None:
             if base.gen is not None or base.revision:
                 raise Refused(SessionGone)
-            return Kept(created_ms=self.now_ms, updated_ms=self.now_ms)
+            kept = Kept(created_ms=self.now_ms, updated_ms=self.now_ms)
+            self.refuse_fenced(session_id, kept, base)
+            return kept
         # A copy: a write that is refused half-way has changed nothing.
         kept = deepcopy(kept)
         kept.created = False
@@ -173,9 +177,13 @@ class Store:
             raise Refused(SessionGone)
         if base.revision is not None and base.revision != kept.revision:
             raise Refused(VersionConflict)
-        if base.fence is not None and base.fence < kept.fence:
-            raise Refused(LeaseLost)
+        self.refuse_fenced(session_id, kept, base)
         return kept
+
+    def refuse_fenced(self, session_id: str, kept: Kept, base: Base) -> None:
+        """Refuse a token older than one that has written, be it to an incarnation that was deleted since."""
+        if base.fence is not None and base.fence < max(kept.fence, self.tokens.get(session_id, 0)):
+            raise Refused(LeaseLost)
 
     def write(self, session_id: str, kept: Kept, kind: str, base: Base) -> None:
         """What every write does: a revision, a time, a deadline, a change in the feed."""
@@ -419,6 +427,7 @@ class Store:
             return {"deleted": False, "repeated": False}
         kept = self.open(session_id, base)
         del self.sessions[session_id]
+        self.tokens[session_id] = max(kept.fence, self.tokens.get(session_id, 0))
         self.feed.append(("session.deleted", session_id, kept.revision + 1))
         self.remember(kept, "delete", operation_id, {"deleted": True, "repeated": False})
         self.tombstones[session_id] = (self.tombstones.get(session_id, []) + kept.operations)[-OPERATIONS_KEPT:]
