@@ -21,28 +21,21 @@ from sessioncache import (
     InvalidArgument,
     NotFound,
     RetentionPolicy,
-    Session,
-    SessionTorn,
 )
-from sessioncache.entities import EntityMention, Relationship
 from sessioncache.freshness import FreshnessStatus, SourceReference, SymbolId
 from sessioncache.stores import (
-    ActiveSession,
     AsyncAssetStore,
     AsyncContextStorage,
     AsyncQAStore,
     AsyncRuntimePersistence,
     AsyncTranscriptStore,
-    ContextUpdate,
     ConversationTurn,
     ListOptions,
-    RuntimeMessage,
     RuntimeSession,
     SessionAsset,
     SessionCheckpoint,
     SessionQAUpdate,
     UpdateContent,
-    UpdateType,
 )
 from sessioncache.testing import AsyncFaultyTransport
 from sessioncache.wire.keys import CATALOGUE, escape
@@ -50,31 +43,13 @@ from sessioncache.workspaces import SessionRole
 from tests.engines import Engine, list_keys
 from tests.engines.caches import lowest_transport, make_async_cache
 from tests.engines.raw import client_for
-
-
-class Stores:
-    """The five views of one cache."""
-
-    def __init__(self, cache: AsyncSessionCache) -> None:
-        self.cache = cache
-        self.context = AsyncContextStorage(cache)
-        self.transcript = AsyncTranscriptStore(cache)
-        self.qa = AsyncQAStore(cache)
-        self.asset = AsyncAssetStore(cache)
-        self.runtime = AsyncRuntimePersistence(cache)
+from tests.stores.five import Stores, fill, message, update
 
 
 @pytest.fixture
 def stores(cache: AsyncSessionCache) -> Stores:
     """The five stores on the engine."""
     return Stores(cache)
-
-
-def update(text: str) -> ContextUpdate:
-    """A context update with this title."""
-    return ContextUpdate(
-        id=uuid4(), timestamp=datetime.now(UTC), update_type=UpdateType.DECISION_MADE, content=UpdateContent(title=text)
-    )
 
 
 async def test_c1_loading_an_unknown_id(stores: Stores) -> None:
@@ -170,30 +145,6 @@ async def test_c6_what_delete_removes(stores: Stores, engine: Engine) -> None:
     assert {name for name, value in totals.items() if value != b"0"} <= {b"feed_seq", b"settled"}
 
 
-async def fill(stores: Stores, session_id: str) -> None:
-    """Put something into every room of a session."""
-    cache = stores.cache
-    await stores.context.save_session_with_updates(
-        ActiveSession(id=UUID(session_id), name="n"), session_id, [update("u")]
-    )
-    await stores.context.save_checkpoint(SessionCheckpoint(id=uuid4(), session_id=UUID(session_id)))
-    workspace = str(uuid4())
-    await stores.context.save_workspace_metadata(workspace, "w", "", [session_id])
-    await stores.context.register_source(session_id, SourceReference("e", "a.py", b"1", datetime.now(UTC)))
-    await stores.transcript.save(session_id, [{"role": "user", "content": "hi"}])
-    await stores.qa.create_qa_entry(session_id, None, "q", "a")
-    await stores.qa.set_graph_context(session_id, None, "graph")
-    await cache.traces.append(session_id, {"origin_function": "f", "status": "success"})
-    await cache.usage.append(session_id, '{"model": "m", "input_tokens": 1}')
-    await cache.entities.save(
-        session_id,
-        entities=[EntityMention(name="one")],
-        relationships=[Relationship(from_entity="one", to_entity="two")],
-    )
-    async with cache.leases.hold(session_id, ttl_ms=60_000):
-        pass
-
-
 async def test_c7_concurrent_saves(stores: Stores) -> None:
     """Authoritative metadata merges by version; messages are a log, and a save reverts nothing that others appended."""
     await stores.runtime.save_runtime_session(RuntimeSession(id="s", messages=[message("one")]))
@@ -210,11 +161,6 @@ async def test_c7_concurrent_saves(stores: Stores) -> None:
     assert loaded is not None
     assert [one.content for one in loaded.messages] == ["one", "by another", "two"]
     assert loaded.title == "A person's title"
-
-
-def message(text: str) -> RuntimeMessage:
-    """A message of a user."""
-    return RuntimeMessage(id=str(uuid4()), role="user", content=text)
 
 
 @pytest.mark.parametrize("bad", ["", "a\nb", "x" * 513, "\ud800"])
@@ -497,36 +443,3 @@ async def test_c22_sync_status(engine: Engine, namespace: str) -> None:
     await asyncio.gather(store.list(), store.list())
     assert store.sync_status().mode.name.lower() == "online"
     await cache.aclose()
-
-
-async def test_a_torn_session_is_named_by_all(stores: Stores, engine: Engine) -> None:
-    """A session that lost a part raises in every view that would show the part."""
-    session_id = str(uuid4())
-    await fill(stores, session_id)
-    keys = stores.cache.keys.session(session_id)
-    with client_for(engine, keys.record) as raw:
-        raw.delete(keys.transcript)
-    for call in (stores.transcript.load(session_id), stores.runtime.load(session_id), stores.asset.load(session_id)):
-        with pytest.raises(SessionTorn):
-            await call
-    await stores.cache.sessions.delete(session_id)
-
-
-async def test_what_one_saves_the_others_list(stores: Stores) -> None:
-    """Five sessions, saved through five contracts, are in the lists of the others, and one delete removes each."""
-    ids = [str(uuid4()) for _ in range(5)]
-    await stores.context.save_session(ActiveSession(id=UUID(ids[0]), name="n"))
-    await stores.transcript.save(ids[1], [{"role": "user", "content": "hi"}])
-    await stores.qa.create_qa_entry(ids[2], None, "q", "a")
-    await stores.asset.save(SessionAsset(id=ids[3]))
-    await stores.runtime.save_runtime_session(RuntimeSession(id=ids[4]))
-
-    assert {record.id for record in await stores.transcript.list()} == set(ids)
-    assert {meta.id for meta in await stores.asset.list()} == set(ids)
-    assert {str(one) for one in await stores.context.list_sessions()} == set(ids)
-    assert {session.id for session in await stores.cache.sessions.list()} == set(ids)
-    for session_id in ids:
-        await stores.transcript.delete(session_id)
-    assert await stores.context.list_sessions() == []
-    await stores.cache.sessions.save(Session(id=ids[0]))
-    assert await stores.asset.exists(ids[0])
