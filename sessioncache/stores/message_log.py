@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -139,17 +140,55 @@ def plan_rewrite(
     """The whole transcript anew: the object's messages, and those of others.
 
     What others wrote follows the last of the object's messages that was known before, or, where the object has none of
-    them any more, everything.
+    them any more, everything. A known message that the object left as it was, and others took away, stays away.
     """
-    own = set(zip(known.seqs, known.prints, strict=True))
-    others = [message for seq, stored_print, message in stored if (seq, stored_print) not in own]
-    before = set(known.prints)
-    old = max((index + 1 for index, one in enumerate(prints) if one in before), default=len(messages))
-    places = [*range(old), *range(old + len(others), len(messages) + len(others))]
+    others, there = _of_others(known, stored)
+    old_seqs: dict[bytes, list[int]] = {}
+    for one, seq in zip(known.prints, known.seqs, strict=True):
+        old_seqs.setdefault(one, []).append(seq)
+    sent: list[int] = []
+    gone: dict[int, int] = {}
+    old = 0
+    for index, one in enumerate(prints):
+        if not old_seqs.get(one):
+            sent.append(index)
+            continue
+        seq = old_seqs[one].pop(0)
+        if there[one] > 0:
+            there[one] -= 1
+            sent.append(index)
+            old = len(sent)
+        else:
+            gone[index] = seq
+    old = old or len(sent)
+    at = {index: -(place if place < old else place + len(others)) for place, index in enumerate(sent)}
+    new = [messages[index] for index in sent]
     return Plan(
-        [*messages[:old], *others, *messages[old:]],
+        [*new[:old], *others, *new[old:]],
         tuple(prints),
-        tuple(-place for place in places),
+        tuple(gone[index] if index in gone else at[index] for index in range(len(prints))),
         base,
         through=stored[-1][0] if stored else 0,
     )
+
+
+def _of_others(
+    known: LogBase, stored: Sequence[tuple[int, bytes, JSONObject]]
+) -> tuple[list[JSONObject], Counter[bytes]]:
+    """The stored messages that are not the known ones, and how often each content of a known one is there.
+
+    A known message is where it was, or, if somebody else has swapped the transcript since, anywhere with its content.
+    """
+    own = set(zip(known.seqs, known.prints, strict=True))
+    here = {(seq, stored_print) for seq, stored_print, _ in stored}
+    moved = Counter(stored_print for seq, stored_print in own if (seq, stored_print) not in here)
+    there: Counter[bytes] = Counter()
+    others = []
+    for seq, stored_print, message in stored:
+        if (seq, stored_print) not in own:
+            if moved[stored_print] == 0:
+                others.append(message)
+                continue
+            moved[stored_print] -= 1
+        there[stored_print] += 1
+    return others, there
