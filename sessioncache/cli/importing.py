@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -53,6 +56,10 @@ def command(
 async def _import(
     state: State, form: Format, given: str, existing: Existing, on_error: OnError, *, dry_run: bool
 ) -> None:
+    # Not left to Python's own handler: a shell that starts it in the background has SIGINT ignored.
+    task = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else sys.exit)
     async with aclosing(_open(form, given)) as source, _cache(state, dry_run=dry_run) as (cache, exists):
         work: Import[Any] = Import(
             source,

@@ -32,9 +32,9 @@ class Standing(Enum):
     OUTDATED = auto()
     """It was imported and nobody wrote to it since, but the source has changed."""
     DIVERGED = auto()
-    """It was imported; since then the source has changed, and others wrote to it here."""
+    """It was imported; since then the source has changed, and others wrote to it here, or the source is older."""
     FOREIGN = auto()
-    """It is not from an import of this format."""
+    """It is from no import of this source."""
 
 
 def marker_of(source: SourceSession, form: str, *, revision: int | None = None, complete: bool = False) -> JSONObject:
@@ -48,6 +48,7 @@ def marker_of(source: SourceSession, form: str, *, revision: int | None = None, 
     """
     return {
         "format": form,
+        "origin": source.origin,
         "source": source.name,
         "digest": source.digest,
         "complete": complete,
@@ -69,7 +70,16 @@ def standing_of(found: DocumentSet, source: SourceSession, form: str) -> Standin
         return Standing.PARTIAL
     if marker.get("digest") == source.digest:
         return Standing.COMPLETE
-    return Standing.OUTDATED if marker.get("revision") == found.revision else Standing.DIVERGED
+    if marker.get("origin") != source.origin:
+        return Standing.FOREIGN
+    untouched = marker.get("revision") == found.revision
+    return Standing.OUTDATED if untouched and not _is_older(source.updated_at, marker) else Standing.DIVERGED
+
+
+def _is_older(updated_at: datetime | None, marker: JSONObject) -> bool:
+    """Whether the source was last updated before what was imported; times that nobody told are not."""
+    told = marker.get("updated_at")
+    return updated_at is not None and isinstance(told, str) and updated_at < datetime.fromisoformat(told)
 
 
 def _text(value: datetime | None) -> str | None:

@@ -46,6 +46,8 @@ class SourceSession:
     """Of everything that is imported; another one later means that the source has changed."""
     counts: Mapping[str, int]
     """How many of each kind there are to import."""
+    origin: str = ""
+    """Which file or server, where another one may hold another session of the same id; empty: ids are unique."""
     user: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -171,9 +171,12 @@ class Import(Generic[S]):
             self.report.add("imported", {"sessions": 1, **source.counts})
 
     def _leave(self, source: S, standing: Standing) -> None:
-        why = f"session {source.id!r} is there already and is not from an import of {self._form}"
+        why = f"session {source.id!r} is there already, and not from an import of this source"
         if standing is Standing.DIVERGED:
-            why = f"session {source.id!r} was imported, and since then both its source and the session have changed"
+            why = (
+                f"session {source.id!r} was imported; since then both its source and the session have changed, or this "
+                "is an older copy of the source"
+            )
         conflict = Problem(source.name, why, "sessions")
         if self._existing is Existing.fail:
             raise ImportStopped(conflict, "--existing skip leaves such sessions, --existing overwrite replaces them")

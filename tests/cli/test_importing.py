@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
 from sessioncache import SessionCache
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, start
 from tests.engines import Engine, list_keys
+from tests.engines.caches import SHARDS
 from tests.engines.raw import client_for
 from tests.importers.made import make_brainwires, turns
 
@@ -116,3 +118,26 @@ def test_cognee_on_the_same_server(command: Command, engine: Engine, cache: Sess
         client.rpush("agent_sessions:default:chat", json.dumps({"question": "q", "answer": "a", "context": ""}))
     assert command("import", "cognee", engine.url).code == 0
     assert cache.qa.count("chat") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_killed_and_run_again(
+    command: Command, cache: SessionCache, engine: Engine, tmp_path: Path, number: int
+) -> None:
+    """A process that dies in the middle leaves what the next run finishes: every session once, and whole."""
+    path = str(make_brainwires(tmp_path / "s.db", {f"s{place}": turns(10) for place in range(400)}))
+    given = ("--url", engine.url, "--namespace", cache.settings.namespace, "--shards", str(SHARDS), "--json")
+    process = start("import", "brainwires", path, *given)
+    while cache.sessions.count() < 20 and process.poll() is None:
+        pass
+    process.send_signal(number)
+    out, _ = process.communicate()
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    there = cache.sessions.count()
+    assert 20 <= there < 400
+    if number == signal.SIGINT:
+        assert 18 <= json.loads(out)["verified"] <= there
+    (report,) = command("import", "brainwires", path, "--json").objects
+    assert report["counts"]["sessions"]["imported"] + report["counts"]["sessions"]["already_there"] == 400
+    assert {session.messages for session in cache.sessions.each()} == {10}
+    assert cache.sessions.count() == 400

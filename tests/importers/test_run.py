@@ -133,6 +133,27 @@ async def test_both_went_on(cache: AsyncSessionCache, path: Path) -> None:
     assert (await contents(cache))["a"] == list(range(5))
 
 
+async def test_another_source_with_the_same_ids(cache: AsyncSessionCache, path: Path, tmp_path: Path) -> None:
+    """A second file with a session of the same id takes nothing from the first, though both are called alike."""
+    await imported(cache, Format.brainwires, path)
+    (tmp_path / "other").mkdir()
+    other = make_brainwires(tmp_path / "other" / "s.db", {"a": turns(7), "c": turns(3)}, updated_s=UPDATED_S + 60)
+    report = await imported(cache, Format.brainwires, other)
+    assert {conflict.name for conflict in report.conflicts} == {"s.db, row 'a'", "s.db, row 'c'"}
+    assert await contents(cache) == WHOLE
+
+
+async def test_an_older_copy_of_the_source(cache: AsyncSessionCache, path: Path) -> None:
+    """A file that was put back from a backup takes nothing away, unless it is told to."""
+    await imported(cache, Format.brainwires, path)
+    make_brainwires(path, {"a": turns(1)}, updated_s=UPDATED_S - 60)
+    report = await imported(cache, Format.brainwires, path)
+    assert [conflict.name for conflict in report.conflicts] == ["s.db, row 'a'"]
+    assert await contents(cache) == WHOLE
+    assert (await imported(cache, Format.brainwires, path, existing=Existing.overwrite)).whole
+    assert await contents(cache) == WHOLE | {"a": [0]}
+
+
 async def test_only_ours_went_on(cache: AsyncSessionCache, path: Path) -> None:
     """What was written here since the import stays, whatever is said of existing sessions."""
     await imported(cache, Format.brainwires, path)
@@ -148,7 +169,7 @@ async def test_a_session_of_somebody_else(cache: AsyncSessionCache, path: Path) 
     await cache.transcripts.append("b", {"role": "user", "content": "mine", "x_number": -1})
     report = await imported(cache, Format.brainwires, path)
     assert [conflict.why for conflict in report.conflicts] == [
-        "session 'b' is there already and is not from an import of brainwires"
+        "session 'b' is there already, and not from an import of this source"
     ]
     assert await contents(cache) == WHOLE | {"b": [-1]}
     with pytest.raises(ImportStopped, match="--existing skip leaves such sessions"):

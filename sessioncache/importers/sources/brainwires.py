@@ -112,6 +112,7 @@ class BrainwiresSource:
         return Conversation(
             name=name,
             id=checked,
+            origin=str(self._path.resolve()),
             digest=digest_of(messages, created_at, updated_at),
             counts={"messages": len(messages)},
             created_at=times[0],

@@ -157,6 +157,7 @@ class CogneeSource:
         return QASession(
             name=f"session {session_id!r} of user {user!r}",
             id=session_id_for(session_id, user),
+            origin=self._name,
             user=user,
             session_id=session_id,
             digest=digest_of(parts, graph),
