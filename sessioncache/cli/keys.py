@@ -14,7 +14,7 @@ from sessioncache.errors import SessionCacheError
 from sessioncache.namespaces import questions
 from sessioncache.transport.connect_async import connect
 from sessioncache.types import check_session_id
-from sessioncache.wire.keys import CATALOGUE, Keyspace, kind_of
+from sessioncache.wire.keys import CATALOGUE, ROOMS, Keyspace, kind_of
 
 __all__ = ["command"]
 
@@ -86,7 +86,8 @@ async def _of_session(state: State, session_id: str) -> list[KeySeen]:
     settings = state.settings()
     keys = Keyspace(settings.namespace, settings.shards).session(session_id)
     transport = connect(settings)
-    candidates = (keys.record, keys.transcript, keys.operations, keys.tombstone)
+    rooms = [key for room in ROOMS for key in keys.room(room)]
+    candidates = (keys.record, keys.transcript, keys.operations, *rooms, keys.lease, keys.tombstone)
     try:
         answers = await transport.call_many(
             [

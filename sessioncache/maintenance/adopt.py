@@ -58,7 +58,7 @@ async def _adopt(cache: AsyncSessionCache, shard: int, batches: Batches, session
     for session_id, reindexed in batches.sound(mine, results):
         if reindexed.state == "torn":
             report.add("torn")
-            report.note(f"{session_id!r} is torn: its record and its transcript disagree")
+            report.note(f"{session_id!r} is torn: its record disagrees with its transcript or a room")
         elif reindexed.repaired and reindexed.state == "live":
             report.changed += 1
             report.add("adopted")

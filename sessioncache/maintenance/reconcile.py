@@ -1,4 +1,4 @@
-"""Reconciling: a shard's lists, totals and copy of the policy are made to agree with the records.
+"""Reconciling: a shard's lists, links, totals and copy of the policy are made to agree with the records.
 
 The rule of this module: the records are the truth, and a torn session is reported, never changed. Everything else could
 be computed from them anew, and is, while others go on writing:
@@ -12,13 +12,14 @@ feed at m ─── one view: totals, these ids counted again, totals, changes s
               nothing moved between the two looks at the totals, and nobody else was changed up to m?
               then all counts are as of m exactly: totals at m − counts = how far the totals are off,
               and that is taken off them, whatever has been added since;   else: more ids, once more
+links ─────── rows that a session's rooms lack were put back when it was compared; rows without their entry go
 ```
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sessioncache.client._async import AsyncSessionCache
@@ -27,7 +28,7 @@ from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progres
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
 from sessioncache.upkeep import ShardLease
-from sessioncache.upkeep.models import ListName, Reindexed, Totals, View
+from sessioncache.upkeep.models import COUNTED, LINKED_ROOMS, Counters, ListName, Reindexed, RoomPart, Totals, View
 
 __all__ = ["run"]
 
@@ -35,7 +36,11 @@ JOB = "reconcile"
 SETTLE_TRIES: Final = 50
 """How often the totals are tried while others write: each costs one round trip."""
 
+RELINK_BATCH: Final = 100
+"""About so many entries of a room are compared with the links by one script."""
+
 POLICY_TRIES: Final = 5
+NOTHING: Final[Counters] = (0,) * len(COUNTED)
 LISTS: Final[tuple[ListName, ...]] = ("by-updated", "deadlines")
 
 
@@ -45,14 +50,14 @@ class _Count:
 
     newest: int
     """The change up to which the count is right at least."""
-    sessions: dict[SessionId, tuple[int, int] | None] = field(default_factory=dict)
-    """Messages and bytes of every session; None: known to the lists, but gone."""
+    sessions: dict[SessionId, Counters | None] = field(default_factory=dict)
+    """What the record of every session counts; None: known to the lists, but gone."""
     torn: set[SessionId] = field(default_factory=set)
 
-    def take(self, session_id: SessionId, found: tuple[int, int] | SessionCacheError | None) -> None:
+    def take(self, session_id: SessionId, found: Counters | SessionCacheError | None) -> None:
         """Note what a record says. A torn session is in the totals as long as something of it is there."""
         is_damaged = session_id in self.torn and found is None
-        self.sessions[session_id] = (0, 0) if is_damaged or isinstance(found, SessionCacheError) else found
+        self.sessions[session_id] = NOTHING if is_damaged or isinstance(found, SessionCacheError) else found
 
 
 async def run(
@@ -84,6 +89,7 @@ async def run(
             report.note("the limit was reached before the end of the shard: its totals were not compared")
             return report
         await _settle(cache, shard, batches, count)
+        await _walk_links(cache, shard, batches)
         return report
 
 
@@ -146,13 +152,57 @@ async def _compare(
     for session_id, reindexed in batches.sound(mine, results):
         if reindexed.state == "torn":
             report.add("torn")
-            report.note(f"{session_id!r} is torn: its record and its transcript disagree")
+            report.note(f"{session_id!r} is torn: its record disagrees with its transcript or a room")
             continue
         count.torn.discard(session_id)
         report.changed += bool(reindexed.repaired)
         for name in reindexed.repaired:
             report.add(name)
     await _count(cache, count, mine)
+    await _relink(cache, shard, batches, count, mine)
+
+
+async def _relink(
+    cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count, session_ids: list[SessionId]
+) -> None:
+    """Put back what the shard's links lack of what these sessions have, a part of each room in two round trips."""
+    parts = [
+        RoomPart(session_id, room)
+        for session_id in session_ids
+        for room in LINKED_ROOMS
+        if session_id not in count.torn and (count.sessions[session_id] or NOTHING)[COUNTED.index(room)]
+    ]
+    while parts:
+        now, later = parts[:BATCH], parts[BATCH:]
+        found: list[tuple[RoomPart, list[str]]] = []
+        for part, result in zip(now, await cache.upkeep.things(now, limit=RELINK_BATCH), strict=True):
+            for _session_id, (following, things) in batches.sound([part.session_id], [result]):
+                found.append((part, things))
+                if following:
+                    later.append(replace(part, cursor=following))
+        named = [part.session_id for part, _things in found]
+        for _session_id, added in batches.sound(named, await cache.upkeep.relink(shard, found, lease=batches.lease)):
+            batches.report.add("links", added)
+            batches.report.changed += bool(added)
+        parts = later
+
+
+async def _walk_links(cache: AsyncSessionCache, shard: int, batches: Batches) -> None:
+    """Remove rows of the links whose sessions are gone, or do not have what they say; 500 rows a round trip."""
+    after = ""
+    while rows := await cache.upkeep.linked(shard, after=after, limit=BATCH):
+        after = rows[-1][0]
+        named: dict[SessionId, list[str]] = {session_id: [] for _row, session_id in rows}
+        for row, session_id in rows:
+            named[session_id].append(row)
+        mine = batches.own(named, shard)
+        results = await cache.upkeep.unlink(
+            shard, {session_id: named[session_id] for session_id in mine}, lease=batches.lease
+        )
+        for _session_id, removed in batches.sound(mine, results):
+            batches.report.add("links", removed)
+            batches.report.changed += bool(removed)
+        await batches.ended()
 
 
 async def _count(cache: AsyncSessionCache, count: _Count, session_ids: list[SessionId]) -> None:
@@ -201,24 +251,16 @@ def _is_exact(view: View, recent: Container[SessionId]) -> bool:
 async def _correct(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count, totals: Totals) -> bool:
     """Add what the totals lack; False if somebody else has corrected them meanwhile."""
     held = [found for found in count.sessions.values() if found is not None]
-    lacking = {
-        "sessions": len(held) - totals.sessions,
-        "messages": sum(messages for messages, _size in held) - totals.messages,
-        "bytes": sum(size for _messages, size in held) - totals.bytes,
-    }
-    if not any(lacking.values()):
+    lacking = {"sessions": len(held) - totals.sessions}
+    for name, total, *counts in zip(COUNTED, totals.counted, *held, strict=True):
+        lacking[name] = sum(counts) - total
+    lacking = {name: value for name, value in lacking.items() if value}
+    if not lacking:
         return True
-    if not await cache.upkeep.settle(
-        shard,
-        settled=totals.settled,
-        sessions=lacking["sessions"],
-        messages=lacking["messages"],
-        size=lacking["bytes"],
-        lease=batches.lease,
-    ):
+    if not await cache.upkeep.settle(shard, settled=totals.settled, lacking=lacking, lease=batches.lease):
         return False
     batches.report.changed += 1
     batches.report.add("totals")
-    shown = ", ".join(f"{name} by {-value:+d}" for name, value in lacking.items() if value)
+    shown = ", ".join(f"{name} by {-value:+d}" for name, value in lacking.items())
     batches.report.note(f"the totals of shard {shard} were off: {shown}")
     return True

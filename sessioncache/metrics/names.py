@@ -31,10 +31,11 @@ FINDINGS: Final = {
     "by-updated": "entries of the listing index set right",
     "by-user": "entries of the list by user set right",
     "deadlines": "entries of the list of deadlines set right",
+    "links": "rows of the links put back or removed",
     "adopted": "sessions that no list knew",
     "totals": "shards whose totals were set right",
     "policy": "shards whose copy of the retention policy was set right",
-    "torn": "sessions whose record and transcript disagree; they are left as they are",
+    "torn": "sessions whose record disagrees with their transcript or a room; they are left as they are",
     "misplaced": "ids listed in a shard that they do not belong to",
     "unsettled": "shards whose totals could not be compared, because others wrote all the time",
 }

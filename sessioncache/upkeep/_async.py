@@ -22,8 +22,18 @@ from sessioncache.retention.models import RetentionPolicy
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import SessionId, check_limit, check_text
 from sessioncache.upkeep import lua
-from sessioncache.upkeep.models import Expired, ListName, Reindexed, ShardLease, Trimmed, View
-from sessioncache.wire.keys import Key, Keyspace
+from sessioncache.upkeep.models import (
+    LINKED_ROOMS,
+    Counters,
+    Expired,
+    ListName,
+    Reindexed,
+    RoomPart,
+    ShardLease,
+    Trimmed,
+    View,
+)
+from sessioncache.wire.keys import ROOMS, Key, Keyspace
 
 __all__ = ["AsyncUpkeep"]
 
@@ -153,6 +163,52 @@ class AsyncUpkeep:
         """Entries of the list by user, in an order in which sessions do not move: entry, user, id."""
         return await self._transport.call(lua.by_user(shard=self._keys.shard(shard), after=after, limit=limit))
 
+    async def linked(self, shard: int, *, after: str, limit: int) -> list[tuple[str, SessionId]]:
+        """Rows of a shard's links behind `after`, in their order, with the ids that they name."""
+        return await self._transport.call(lua.linked(shard=self._keys.shard(shard), after=after, limit=limit))
+
+    async def unlink(
+        self, shard: int, rows: Mapping[SessionId, Sequence[str]], *, lease: ShardLease | None = None
+    ) -> list[int | SessionCacheError]:
+        """Remove rows of the links whose sessions do not have what they say. One pipelined round trip."""
+        key, token = self._lease(shard, lease)
+        calls = [
+            lua.unlink(session=self._keys.session(session_id), lease=key, lease_token=token, rows=named)
+            for session_id, named in rows.items()
+        ]
+        return await self._transport.call_many(calls, return_errors=True)
+
+    async def things(self, parts: Sequence[RoomPart], *, limit: int) -> list[tuple[str, list[str]] | SessionCacheError]:
+        """About `limit` entries of each of these rooms, and where each goes on. One pipelined round trip."""
+        calls = [
+            lua.things(
+                room=self._keys.session(part.session_id).room(part.room)[-1],
+                command="ZSCAN" if len(ROOMS[part.room]) > 1 else "HSCAN",
+                cursor=part.cursor,
+                limit=limit,
+            )
+            for part in parts
+        ]
+        return await self._transport.call_many(calls, return_errors=True)
+
+    async def relink(
+        self, shard: int, found: Sequence[tuple[RoomPart, Sequence[str]]], *, lease: ShardLease | None = None
+    ) -> list[int | SessionCacheError]:
+        """Put back what the shard's links lack of these entries. One pipelined round trip."""
+        key, token = self._lease(shard, lease)
+        calls = [
+            lua.relink(
+                session=self._keys.session(part.session_id),
+                items=self._keys.session(part.session_id).room(part.room)[0],
+                lease=key,
+                lease_token=token,
+                kind=LINKED_ROOMS[part.room],
+                things=things,
+            )
+            for part, things in found
+        ]
+        return await self._transport.call_many(calls, return_errors=True)
+
     async def listed(self, shard: int, index: ListName, *, cursor: int, limit: int) -> tuple[int, list[SessionId]]:
         """About `limit` ids in one of a shard's lists, and the cursor to go on with; it begins and ends with 0."""
         keys = self._keys.shard(shard)
@@ -166,8 +222,8 @@ class AsyncUpkeep:
         """
         return await self._transport.call(lua.records(shard=self._keys.shard(shard), cursor=cursor, limit=limit))
 
-    async def counters(self, session_ids: Sequence[SessionId]) -> list[tuple[int, int] | SessionCacheError | None]:
-        """Messages and bytes of records; None where there is none. One pipelined round trip."""
+    async def counters(self, session_ids: Sequence[SessionId]) -> list[Counters | SessionCacheError | None]:
+        """What records count, in the order of `COUNTED`; None where there is none. One pipelined round trip."""
         calls = [lua.counters(session=self._keys.session(session_id)) for session_id in session_ids]
         return await self._transport.call_many(calls, return_errors=True)
 
@@ -200,18 +256,16 @@ class AsyncUpkeep:
         return View(before, before == later, counters, read.newest[0], read.changes)
 
     async def settle(
-        self, shard: int, *, settled: int, sessions: int, messages: int, size: int, lease: ShardLease | None = None
+        self, shard: int, *, settled: int, lacking: Mapping[str, int], lease: ShardLease | None = None
     ) -> bool:
-        """Add these to a shard's totals, unless they were corrected since they had been so `settled` times."""
+        """Add to a shard's totals what they lack; False: they were corrected since they had been so `settled` times."""
         key, token = self._lease(shard, lease)
         call = lua.settle(
             shard=self._keys.shard(shard),
             lease=key,
             lease_token=token,
             settled=settled,
-            sessions=sessions,
-            messages=messages,
-            size=size,
+            lacking=[part for name, count in lacking.items() for part in (name, str(count))],
         )
         return await self._transport.call(call)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.upkeep.models import Expired, Reindexed, Totals, Trimmed
-from sessioncache.wire.call import Call, optional
-from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
+from sessioncache.upkeep.models import COUNTED, Counters, Expired, Reindexed, Totals, Trimmed
+from sessioncache.wire.call import Arg, Call, optional
+from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
 __all__ = [
@@ -15,14 +16,18 @@ __all__ = [
     "counters",
     "due",
     "expire",
+    "linked",
     "listed",
     "records",
     "reindex",
     "release",
+    "relink",
     "renew",
     "settle",
+    "things",
     "totals",
     "trim",
+    "unlink",
 ]
 
 
@@ -90,11 +95,49 @@ def reindex(
     return Call("upkeep.reindex", load_script("upkeep.reindex"), keys, args, decode=decode, writes=True)
 
 
-def settle(
-    *, shard: ShardKeys, lease: Key, lease_token: int, settled: int, sessions: int, messages: int, size: int
-) -> Call[bool]:
+def things(*, room: Key, command: str, cursor: str, limit: int) -> Call[tuple[str, list[str]]]:
+    """HSCAN or ZSCAN of a room: where to go on, empty at the end, and entries."""
+
+    def decode(reply: list[Any]) -> tuple[str, list[str]]:
+        following, pairs = reply
+        found = pairs[::2] if pairs and isinstance(pairs[0], bytes) else [thing for thing, _value in pairs]
+        position = int(following)
+        return str(position or ""), [thing.decode() for thing in found]
+
+    return Call("upkeep.things", command, (room,), (cursor or 0, "COUNT", limit), decode=decode)
+
+
+def relink(
+    *, session: SessionKeys, items: Key, lease: Key, lease_token: int, kind: str, things: Sequence[str]
+) -> Call[int]:
+    """`upkeep/relink.lua`: how many rows were lacking."""
+    args: tuple[Arg, ...] = (session.escaped, lease_token, kind, *things)
+    keys = (*session.group, items, lease)
+    return Call("upkeep.relink", load_script("upkeep.relink"), keys, args, decode=int, writes=True)
+
+
+def unlink(*, session: SessionKeys, lease: Key, lease_token: int, rows: Sequence[str]) -> Call[int]:
+    """`upkeep/unlink.lua`."""
+    keys = (*session.group, lease)
+    args: tuple[Arg, ...] = (session.escaped, lease_token, *rows)
+    return Call("upkeep.unlink", load_script("upkeep.unlink"), keys, args, decode=int, writes=True)
+
+
+def linked(*, shard: ShardKeys, after: str, limit: int) -> Call[list[tuple[str, str]]]:
+    """ZRANGEBYLEX over a shard's links in their order: rows, and the ids that they name."""
+
+    def decode(reply: list[bytes]) -> list[tuple[str, str]]:
+        rows = [row.decode() for row in reply]
+        return [(row, unescape(row.rpartition("\0")[2])) for row in rows]
+
+    start = f"({after}" if after else "-"
+    args = (start, "+", "LIMIT", 0, limit)
+    return Call("upkeep.linked", "ZRANGEBYLEX", (shard.links,), args, decode=decode)
+
+
+def settle(*, shard: ShardKeys, lease: Key, lease_token: int, settled: int, lacking: Sequence[str]) -> Call[bool]:
     """`upkeep/settle.lua`: False if somebody else has corrected the totals meanwhile."""
-    args = (lease_token, settled, sessions, messages, size)
+    args: tuple[Arg, ...] = (lease_token, settled, *lacking)
     return Call("upkeep.settle", load_script("upkeep.settle"), (shard.totals, lease), args, decode=bool, writes=True)
 
 
@@ -102,7 +145,8 @@ def totals(*, shard: ShardKeys) -> Call[Totals]:
     """HMGET of a shard's totals."""
 
     def decode(reply: list[Any]) -> Totals:
-        return Totals(*(int(value or 0) for value in reply))
+        feed_seq, settled, sessions, *counted = (int(value or 0) for value in reply)
+        return Totals(feed_seq, settled, sessions, tuple(counted))
 
     return Call("upkeep.totals", "HMGET", (shard.totals,), Totals.FIELDS, decode=decode)
 
@@ -143,16 +187,16 @@ def records(*, shard: ShardKeys, cursor: int, limit: int) -> Call[tuple[int, lis
     return Call("upkeep.records", "SCAN", (), args, decode=decode, routed_by=shard.totals)
 
 
-def counters(*, session: SessionKeys) -> Call[tuple[int, int] | None]:
-    """HMGET of a record's messages and bytes; None where there is no record. What is no number counts as nothing."""
+def counters(*, session: SessionKeys) -> Call[Counters | None]:
+    """HMGET of what a record counts; None where there is no record. What is no number counts as nothing."""
 
-    def decode(reply: list[Any]) -> tuple[int, int] | None:
-        if reply == [None, None]:
+    def decode(reply: list[Any]) -> Counters | None:
+        if reply == [None] * len(COUNTED):
             return None
-        messages, size = (int(value) if value is not None and value.isdigit() else 0 for value in reply)
-        return messages, size
+        return tuple(int(value) if value is not None and value.isdigit() else 0 for value in reply)
 
-    return Call("upkeep.counters", "HMGET", (session.record,), ("messages", "bytes"), decode=decode)
+    names = tuple(f"n:{name}" if name in ROOMS else name for name in COUNTED)
+    return Call("upkeep.counters", "HMGET", (session.record,), names, decode=decode)
 
 
 def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int) -> Call[tuple[int, int] | None]:

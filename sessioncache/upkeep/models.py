@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 from sessioncache.errors import SessionCacheError
 from sessioncache.feed.models import Change
+from sessioncache.types import SessionId
+from sessioncache.wire.keys import ROOMS, RoomName
 
-__all__ = ["Expired", "ListName", "Reindexed", "ShardLease", "Totals", "Trimmed", "View"]
+__all__ = [
+    "COUNTED",
+    "LINKED_ROOMS",
+    "Counters",
+    "Expired",
+    "ListName",
+    "Reindexed",
+    "RoomPart",
+    "ShardLease",
+    "Totals",
+    "Trimmed",
+    "View",
+]
 
 ListName: TypeAlias = Literal["by-updated", "deadlines"]
 """The lists of a shard whose members are ids."""
+
+
+COUNTED: Final = ("messages", "bytes", *ROOMS)
+"""What the record of a session and the totals of its shard both count."""
+
+Counters: TypeAlias = tuple[int, ...]
+"""How many, in the order of `COUNTED`."""
+
+
+LINKED_ROOMS: Final[dict[RoomName, str]] = {"checkpoints": "c", "workspaces": "w", "sources": "f"}
+"""Rooms whose entries the shard's links name, and the kind of their rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPart:
+    """A part of a session's room, to be compared with the links."""
+
+    session_id: SessionId
+    room: RoomName
+    cursor: str = ""
+    """Where it begins; empty: at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +96,7 @@ class Reindexed:
 class Totals:
     """A shard's totals, as they are stored."""
 
-    FIELDS: ClassVar = ("feed_seq", "settled", "sessions", "messages", "bytes")
+    FIELDS: ClassVar = ("feed_seq", "settled", "sessions", *COUNTED)
 
     feed_seq: int
     """Number of the newest change."""
@@ -70,8 +105,7 @@ class Totals:
     """How often the totals were corrected."""
 
     sessions: int
-    messages: int
-    bytes: int
+    counted: Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +116,8 @@ class View:
     still: bool
     """Whether nothing was changed while the records were read, so that they are as of `totals.feed_seq` exactly."""
 
-    counters: list[tuple[int, int] | SessionCacheError | None]
-    """Messages and bytes of the records; None where there is none."""
+    counters: list[Counters | SessionCacheError | None]
+    """What the records count; None where there is none."""
 
     newest: int
     changes: list[Change]

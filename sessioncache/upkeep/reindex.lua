@@ -19,7 +19,7 @@ if err then
 end
 local s
 s, err = load_session()
-if err or (s and refuse_torn(s)) then
+if err or (s and (refuse_torn(s) or refuse_torn_rooms())) then
   return { 'torn' }
 end
 local repaired = { s and 'live' or 'gone' }

@@ -7,9 +7,7 @@
 -- ARGV
 --   lease_token  integer  0: none
 --   settled      integer  corrections so far, when the counting ended
---   sessions     integer  to add
---   messages     integer
---   bytes        integer
+--   lacking      text...  names of totals, each with what to add to it
 -- REPLY   1, or 0 if somebody else has corrected them meanwhile
 -- ERRORS  SCLEASE
 -- EMITS   -
@@ -21,5 +19,7 @@ if (tonumber(redis.call('HGET', totals, 'settled')) or 0) ~= settled then
   return 0
 end
 redis.call('HINCRBY', totals, 'settled', 1)
-count_totals(sessions, messages, bytes)
+for i = 1, #lacking, 2 do
+  redis.call('HINCRBY', totals, lacking[i], lacking[i + 1])
+end
 return 1

@@ -263,8 +263,8 @@ async def test_two_corrections_do_not_add_up(cache: AsyncSessionCache) -> None:
     """Of two runs that found the same totals off, only the first one corrects them."""
     await fill(cache)
     seen = (await cache.upkeep.view(0, [], after=0, limit=1)).totals
-    assert await cache.upkeep.settle(0, settled=seen.settled, sessions=1, messages=0, size=0)
-    assert not await cache.upkeep.settle(0, settled=seen.settled, sessions=1, messages=0, size=0)
+    assert await cache.upkeep.settle(0, settled=seen.settled, lacking={"sessions": 1})
+    assert not await cache.upkeep.settle(0, settled=seen.settled, lacking={"sessions": 1})
     assert (await totals(cache))[0] == 4
 
 
