@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -250,3 +251,31 @@ async def test_a_document_that_cannot_be_read_is_an_error(cache: AsyncSessionCac
     await cache.documents.save("run", {"runtime": {"messages": 1, "metadata": 3, "spawn_depth": "deep"}})
     with pytest.raises(DecodeError, match="spawn_depth"):
         await AsyncRuntimePersistence(cache).load("run")
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_a_cancelled_save_is_not_made_twice(
+    engine: Engine, namespace: str, side: Literal["before", "after"]
+) -> None:
+    """A save that was cut off, before the server had it or after, is whole or not there, and made once by the next."""
+    lowest, settings = lowest_transport(engine, namespace)
+    gated = AsyncGatedTransport(lowest)
+    async with AsyncSessionCache(gated, settings) as cache:
+        store = AsyncRuntimePersistence(cache)
+        session = RuntimeSession(id="run", messages=said("1", "2"), model="m")
+        gate = gated.gate("sessions.save", side)
+        saving = asyncio.create_task(store.save_runtime_session(session))
+        await gate.reached()
+        saving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+        gate.open()
+        seen = await store.load("run")
+        if side == "before":
+            assert seen is None
+        else:
+            assert seen is not None
+            assert ([message.content for message in seen.messages], seen.model) == (["1", "2"], "m")
+        await store.save_runtime_session(session)
+        assert await stored_texts(cache) == ["1", "2"]
