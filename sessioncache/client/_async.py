@@ -1,14 +1,14 @@
-"""AsyncSessionCache, and the handle of one session."""
+"""AsyncSessionCache: the nouns over one transport."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sessioncache.checkpoints._async import AsyncCheckpoints
 from sessioncache.client.build import make_settings
+from sessioncache.client.handles_async import AsyncSessionHandle
 from sessioncache.context._async import AsyncContext
 from sessioncache.documents._async import AsyncDocuments
 from sessioncache.entities._async import AsyncEntities
@@ -40,7 +40,7 @@ from sessioncache.workspaces._async import AsyncWorkspaces
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-__all__ = ["AsyncSessionCache", "AsyncSessionHandle", "AsyncTranscriptHandle"]
+__all__ = ["AsyncSessionCache"]
 
 
 class AsyncSessionCache:
@@ -174,34 +174,3 @@ class AsyncSessionCache:
     ) -> None:
         """Close the cache."""
         await self.aclose()
-
-
-class AsyncSessionHandle:
-    """One session: the methods of `cache.sessions` with the id filled in, and its transcript, feed and retention."""
-
-    def __init__(self, cache: AsyncSessionCache, session_id: SessionId) -> None:
-        self.id = session_id
-        self.get = partial(cache.sessions.get, session_id)
-        self.exists = partial(cache.sessions.exists, session_id)
-        self.update = partial(cache.sessions.update, session_id)
-        self.delete = partial(cache.sessions.delete, session_id)
-        self.subscribe = partial(cache.feed.subscribe, session_id)
-        self.retain = partial(cache.retention.update, session_id)
-        self.transcript = AsyncTranscriptHandle(cache.transcripts, session_id)
-
-    def __repr__(self) -> str:
-        """Shows the id."""
-        return f"{type(self).__name__}({self.id!r})"
-
-
-class AsyncTranscriptHandle:
-    """One transcript: the methods of `cache.transcripts` with the id filled in."""
-
-    def __init__(self, transcripts: AsyncTranscripts, session_id: SessionId) -> None:
-        self.append = partial(transcripts.append, session_id)
-        self.list = partial(transcripts.list, session_id)
-        self.each = partial(transcripts.each, session_id)
-        self.count = partial(transcripts.count, session_id)
-        self.save = partial(transcripts.save, session_id)
-        self.pop = partial(transcripts.pop, session_id)
-        self.delete = partial(transcripts.delete, session_id)

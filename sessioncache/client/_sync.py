@@ -1,15 +1,15 @@
 # Generated from sessioncache/client/_async.py by scripts/unasync.py; edit that file and run `make sync`.
-"""SessionCache, and the handle of one session."""
+"""SessionCache: the nouns over one transport."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sessioncache.checkpoints._sync import Checkpoints
 from sessioncache.client.build import make_settings
+from sessioncache.client.handles_sync import SessionHandle
 from sessioncache.context._sync import Context
 from sessioncache.documents._sync import Documents
 from sessioncache.entities._sync import Entities
@@ -41,7 +41,7 @@ from sessioncache.workspaces._sync import Workspaces
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["SessionCache", "SessionHandle", "TranscriptHandle"]
+__all__ = ["SessionCache"]
 
 
 class SessionCache:
@@ -175,34 +175,3 @@ class SessionCache:
     ) -> None:
         """Close the cache."""
         self.close()
-
-
-class SessionHandle:
-    """One session: the methods of `cache.sessions` with the id filled in, and its transcript, feed and retention."""
-
-    def __init__(self, cache: SessionCache, session_id: SessionId) -> None:
-        self.id = session_id
-        self.get = partial(cache.sessions.get, session_id)
-        self.exists = partial(cache.sessions.exists, session_id)
-        self.update = partial(cache.sessions.update, session_id)
-        self.delete = partial(cache.sessions.delete, session_id)
-        self.subscribe = partial(cache.feed.subscribe, session_id)
-        self.retain = partial(cache.retention.update, session_id)
-        self.transcript = TranscriptHandle(cache.transcripts, session_id)
-
-    def __repr__(self) -> str:
-        """Shows the id."""
-        return f"{type(self).__name__}({self.id!r})"
-
-
-class TranscriptHandle:
-    """One transcript: the methods of `cache.transcripts` with the id filled in."""
-
-    def __init__(self, transcripts: Transcripts, session_id: SessionId) -> None:
-        self.append = partial(transcripts.append, session_id)
-        self.list = partial(transcripts.list, session_id)
-        self.each = partial(transcripts.each, session_id)
-        self.count = partial(transcripts.count, session_id)
-        self.save = partial(transcripts.save, session_id)
-        self.pop = partial(transcripts.pop, session_id)
-        self.delete = partial(transcripts.delete, session_id)

@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from sessioncache import AsyncSessionCache, ConfigurationError, InvalidArgument, SessionCache, Settings
+from sessioncache.entities import EntityMention
 from tests.engines import Engine
 from tests.engines.caches import make_async_cache, make_sync_cache
 
@@ -33,6 +34,22 @@ async def test_a_handle_is_the_nouns_with_the_id_filled_in(cache: AsyncSessionCa
     assert [entry.seq async for entry in handle.transcript.each()] == [1, 2]
     assert (await handle.transcript.list(last=1)).messages == [{"n": 2}]
     assert await handle.transcript.count() == 2
+    await handle.documents.save({"d": 1})
+    await handle.context.save({"u": {"a": 1}})
+    await handle.context.save_state({"open": []})
+    await handle.checkpoints.save("c", {"n": 1})
+    entry = await handle.qa.append("q", "a")
+    await handle.traces.append({"origin_function": "f"})
+    await handle.usage.append({"model": "m", "input_tokens": 3})
+    await handle.entities.save(entities=[EntityMention(name="Ada")])
+    async with handle.hold(ttl_ms=60_000) as lease:
+        await handle.transcript.append({"n": 3}, base=lease.base)
+    assert (await handle.documents.get()).values == {"d": 1, "state": {"open": []}}
+    assert [update.id for update in await handle.context.list()] == ["u"]
+    assert [checkpoint.id for checkpoint in await handle.checkpoints.list()] == ["c"]
+    assert [one.id for one in await handle.qa.last(1)] == [entry]
+    assert (await handle.traces.count(), await handle.usage.count()) == (1, 1)
+    assert (await handle.entities.count()).entities == 1
     assert (await handle.retain(ttl_ms=1_000_000)).deadline_at is not None
     assert await handle.transcript.pop() is not None
     assert (await handle.transcript.save([{"n": 9}])).count == 1
