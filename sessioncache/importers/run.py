@@ -22,7 +22,8 @@ from sessioncache.errors import (
 )
 from sessioncache.importers.marker import MARKER, Standing, marker_of, standing_of
 from sessioncache.importers.models import Problem, Source, SourceSession, Unreadable
-from sessioncache.importers.report import Report
+from sessioncache.importers.report import Outcome, Report
+from sessioncache.retention.models import RetentionPolicy
 from sessioncache.sessions.models import Session
 from sessioncache.types import Base, check_session_id
 
@@ -113,6 +114,7 @@ class Import(Generic[S]):
         self._stop = on_error is OnError.stop
         self._dry = dry_run
         self._seen: dict[str, str] = {}
+        self._most: dict[str, int] = {}
         self.report = Report(form, source.name, dry_run)
         """What has been done so far."""
 
@@ -125,6 +127,8 @@ class Import(Generic[S]):
         Raises:
             ImportStopped: something cannot be imported, or is there already; `report` says how far it came.
         """
+        if self._cache is not None:
+            self._most = _kept_by(await self._cache.retention.get())
         async for found in self._source.sessions():
             if isinstance(found, Unreadable):
                 self._fail(Problem(found.name, found.why, "sessions"))
@@ -160,7 +164,7 @@ class Import(Generic[S]):
 
     async def _decide(self, source: S, standing: Standing, base: Base) -> None:
         if standing is Standing.COMPLETE:
-            self.report.add("already_there", {"sessions": 1, **source.counts})
+            self._count("already_there", source)
         elif standing in (Standing.FOREIGN, Standing.DIVERGED) and self._existing is not Existing.overwrite:
             self._leave(source, standing)
         else:
@@ -168,7 +172,7 @@ class Import(Generic[S]):
                 await self._import(source, standing, base)
             self.report.updated += standing is Standing.OUTDATED
             self.report.resumed += standing is Standing.PARTIAL
-            self.report.add("imported", {"sessions": 1, **source.counts})
+            self._count("imported", source)
 
     def _leave(self, source: S, standing: Standing) -> None:
         why = f"session {source.id!r} is there already, and not from an import of this source"
@@ -212,12 +216,24 @@ class Import(Generic[S]):
             Conflict: it is not what was written.
         """
         counts = {kind: count for kind, count in (await self._target.count(source)).items() if count}
-        wanted = {kind: count for kind, count in source.counts.items() if count}
+        wanted = {kind: count for kind, count in self._wanted(source).items() if count}
         if counts != wanted:
             raise Conflict(
                 f"session {source.id!r} has {_told(counts)} in the store, and {_told(wanted)} at its source: somebody "
-                "else writes to it, or the namespace keeps fewer; it stays marked as unfinished"
+                "else writes to it; it stays marked as unfinished"
             )
+
+    def _wanted(self, source: S) -> dict[str, int]:
+        """What the namespace keeps of the source's parts."""
+        return {kind: min(count, self._most.get(kind, count)) for kind, count in source.counts.items()}
+
+    def _count(self, outcome: Outcome, source: S) -> None:
+        wanted = self._wanted(source)
+        self.report.add(outcome, {"sessions": 1, **wanted})
+        dropped = {kind: count - wanted[kind] for kind, count in source.counts.items() if count > wanted[kind]}
+        if dropped:
+            self.report.add("skipped", dropped)
+            self.report.notes.append(f"{source.name}: by the retention policy the oldest {_told(dropped)} are not kept")
 
     async def _finish(self, cache: AsyncSessionCache, source: S, gen: str | None) -> None:
         """Mark the session as complete, and give it the source's time."""
@@ -244,6 +260,12 @@ class Import(Generic[S]):
         self.report.fail(problem)
         if self._stop:
             raise ImportStopped(problem, "--on-error skip leaves it out and goes on")
+
+
+def _kept_by(policy: RetentionPolicy) -> dict[str, int]:
+    """The most of each kind that a session may have before its oldest go."""
+    most = {"checkpoints": policy.keep_checkpoints, "traces": policy.keep_traces, "usage": policy.keep_usage}
+    return {kind: count for kind, count in most.items() if count}
 
 
 def _told(counts: Mapping[str, int]) -> str:

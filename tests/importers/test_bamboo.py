@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sessioncache import AsyncSessionCache
+from sessioncache import AsyncSessionCache, RetentionPolicy
 from sessioncache.importers.formats import Format
 from sessioncache.importers.run import ImportStopped, OnError
 from sessioncache.importers.sources.bamboo import BambooSource
@@ -120,6 +120,17 @@ async def test_many_messages_and_lines(cache: AsyncSessionCache, tmp_path: Path)
         message["content"] for message in messages
     ]
     assert [json.loads(entry.payload)["n"] async for entry in cache.usage.each("long")] == list(range(1_100))
+
+
+async def test_a_policy_that_keeps_fewer(cache: AsyncSessionCache, tmp_path: Path) -> None:
+    """Where the namespace keeps only the newest lines, those are imported, and the others are noted as left out."""
+    await cache.retention.save(RetentionPolicy(keep_usage=3))
+    write(tmp_path / "sessions" / "s", session("s"), usage="".join(f'{{"n": {n}}}\n' for n in range(7)))
+    report = await imported(cache, Format.bamboo, tmp_path)
+    assert (report.whole, report.verified) == (True, 1)
+    assert report.tally["usage"] == {"imported": 3, "already_there": 0, "skipped": 4, "failed": 0}
+    assert report.notes == ["sessions/s: by the retention policy the oldest 4 usage are not kept"]
+    assert [json.loads(entry.payload)["n"] async for entry in cache.usage.each("s")] == [4, 5, 6]
 
 
 async def test_a_bad_line(cache: AsyncSessionCache, tmp_path: Path) -> None:
