@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from sessioncache.checkpoints.models import Checkpoint
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.context.models import ContextEntry
-from sessioncache.errors import Conflict, InvalidArgument, NotFound, SessionCacheError, SessionGone
+from sessioncache.errors import BackendError, Conflict, InvalidArgument, NotFound, SessionCacheError, SessionGone
 from sessioncache.sessions.models import Session
 from sessioncache.stores.context_mapping import (
     GRAPH,
+    SavePlan,
     as_uuid,
     is_uuid_text,
     plan_save,
@@ -28,6 +30,7 @@ from sessioncache.stores.freshness_async import AsyncFreshnessStorage, AsyncFres
 from sessioncache.stores.stored_model import dumped, given, read_back
 from sessioncache.types import Base
 from sessioncache.upkeep.models import Expired
+from sessioncache.wire.call import new_operation_id
 from sessioncache.workspaces.models import SessionRole
 
 __all__ = ["AsyncContextStorage", "AsyncContextStorageProtocol"]
@@ -125,6 +128,7 @@ class AsyncContextStorage(AsyncFreshnessStorage):
         overwrites name and parts of a stored session, and adds its updates. The object takes the merged name and the
         server's times. Unknown session: it is created. One round trip, and one before it for an object that was never
         loaded or saved. More than 5,000 new updates: the others are sent first, oldest first. Slides the expiry.
+        A save whose outcome is not known, after a BackendError, is made sure by the object's next one.
 
         Raises:
             SessionGone: the session that the object was loaded from was deleted, or has expired.
@@ -265,23 +269,39 @@ class AsyncContextStorage(AsyncFreshnessStorage):
 
     async def _save(self, session: ActiveSession, updates: Sequence[ContextUpdate]) -> None:
         session = given(ActiveSession, session, what="session")
-        name = str(session.id)
+        further, name = _checked(updates), str(session.id)
+        unanswered = session.unanswered()
+        if isinstance(unanswered, SavePlan):
+            await self._send(session, unanswered)
         stored = None if session.remembered() is not None else await self._cache.sessions.get(name)
-        plan = plan_save(session, stored, _checked(updates))
+        plan = plan_save(session, stored, further)
+        sent = list(plan.updates.items())
+        first = max(len(sent) - AT_ONCE, 0)
         base = plan.base
-        given_updates = list(plan.updates.items())
-        first = len(given_updates) - AT_ONCE
-        if first > 0:
-            base = await self._send_ahead(name, given_updates[:first], base)
-            plan = plan_save(session, await self._cache.sessions.get(name), _checked(updates))
-        await self._cache.sessions.save(
-            plan.record,
-            documents=plan.documents,
-            updates=dict(given_updates[max(first, 0) :]),
-            keep_runtime=True,
-            base=base,
-        )
-        session.name = plan.record.title
+        if first:
+            base = await self._send_ahead(name, sent[:first], base)
+            if session.remembered() is None:
+                plan = plan_save(session, await self._cache.sessions.get(name), further)
+        await self._send(session, replace(plan, updates=dict(sent[first:]), base=base, operation_id=new_operation_id()))
+
+    async def _send(self, session: ActiveSession, plan: SavePlan) -> None:
+        """Make the one atomic write, or make it sure; the object moves only with the answer."""
+        name = plan.record.title
+        try:
+            await self._cache.sessions.save(
+                plan.record,
+                documents=plan.documents,
+                updates=plan.updates,
+                keep_runtime=True,
+                base=plan.base,
+                operation_id=plan.operation_id,
+            )
+        except BaseException as error:
+            refused = isinstance(error, SessionCacheError) and not isinstance(error, BackendError)
+            session.doubt(None if refused else plan)
+            raise
+        if session.name == name:
+            session.name = plan.record.title
         session.last_updated = plan.record.updated_at or session.last_updated
         session.created_at = plan.created_at or plan.record.created_at or session.created_at
         session.remember(plan.done())

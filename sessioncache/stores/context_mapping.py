@@ -94,6 +94,7 @@ class SavePlan:
     updates: dict[str, Any]
     """Updates that are new or were changed, in their order; None removes one."""
     base: Base
+    operation_id: str | None = None
     created_at: datetime | None = None
     """When the session was created, where its owner says so."""
     digests: Mapping[str, bytes] = field(default_factory=dict)

@@ -154,6 +154,7 @@ class ActiveSession(StoredModel):
     entity_graph: EntityGraph = Field(default_factory=EntityGraph)
     vectorized_update_ids: list[UUID] = Field(default_factory=list)
     _base: ContextBase | None = PrivateAttr(default=None)
+    _unanswered: Any = PrivateAttr(default=None)
 
     def model_post_init(self, context: object, /) -> None:
         """Give the hot context the size that the preferences say."""
@@ -167,6 +168,15 @@ class ActiveSession(StoredModel):
     def remember(self, base: ContextBase) -> None:
         """Take what is stored now."""
         self._base = base
+        self._unanswered = None
+
+    def unanswered(self) -> Any:  # noqa: ANN401 - the store's own
+        """The write of which nobody knows whether it was made, or None."""
+        return self._unanswered
+
+    def doubt(self, write: object) -> None:
+        """Keep a write of which nobody knows whether it was made, to send it again before the next one."""
+        self._unanswered = write
 
     def update_ids(self) -> set[UUID]:
         """The ids of all updates that the session has."""

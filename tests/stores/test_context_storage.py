@@ -9,7 +9,15 @@ from uuid import uuid4
 
 import pytest
 
-from sessioncache import AsyncSessionCache, DecodeError, LimitExceeded, RetentionPolicy, SessionCache, SessionTorn
+from sessioncache import (
+    AsyncSessionCache,
+    BackendError,
+    DecodeError,
+    LimitExceeded,
+    RetentionPolicy,
+    SessionCache,
+    SessionTorn,
+)
 from sessioncache.entities.models import EntityMention
 from sessioncache.freshness.models import SourceReference, WholeFile
 from sessioncache.stores import (
@@ -21,7 +29,7 @@ from sessioncache.stores import (
     SessionCheckpoint,
     UpdateContent,
 )
-from sessioncache.testing import AsyncRecordingTransport
+from sessioncache.testing import AsyncFaultyTransport, AsyncRecordingTransport
 from sessioncache.testing.conformance import AsyncContextStorageConformance, ContextStorageConformance
 from tests.engines import Engine, list_keys
 from tests.engines.caches import lowest_transport, make_sync_cache
@@ -342,3 +350,28 @@ async def test_a_failed_save_leaves_the_object_as_it_was(store: AsyncContextStor
     await store.save_session(session)
     loaded = await store.load_session(session.id)
     assert (loaded.name, titles(loaded)) == ("two", ["a", "b"])
+
+
+@pytest.mark.parametrize("fault", ["lose_reply", "refuse"])
+async def test_a_save_of_unknown_outcome_is_made_sure(engine: Engine, namespace: str, fault: str) -> None:
+    """After a save that nobody answered, made or not, the next one saves what has changed since, the name too."""
+    lowest, settings = lowest_transport(engine, namespace, call_timeout_ms=50, retry_wait_max_ms=5)
+    faulty = AsyncFaultyTransport(lowest)
+    async with AsyncSessionCache(faulty, settings) as cache:
+        store = AsyncContextStorage(cache)
+        session = ActiveSession(name="one")
+        await store.save_session(session)
+        session.name = "two"
+        session.add_update(update("a"))
+        getattr(faulty.faults, fault)("sessions.save", times=10_000)
+        with pytest.raises(BackendError):
+            await store.save_session(session)
+        faulty.faults.clear()
+        session.name = "three"
+        session.add_update(update("b"))
+        await store.save_session(session)
+        loaded = await store.load_session(session.id)
+        assert (session.name, loaded.name, titles(loaded)) == ("three", "three", ["a", "b"])
+        record = await cache.sessions.get(str(session.id))
+        assert record is not None
+        assert record.title_version == 2
