@@ -53,6 +53,14 @@ ENTRY_NAME_BYTES_MAX = 512
 DELETE_BATCH_MAX = 5_000
 """Most sessions in one round trip of `delete_all`."""
 
+DELETE_FROM = (
+    (lua.rows, "by_user"),
+    (lua.listed, "by_updated"),
+    (lua.listed, "deadlines"),
+    (lua.rows, "links"),
+)
+"""The lists of a shard in which `delete_all` looks for sessions; most stand in the first, the others know strays."""
+
 
 class AsyncSessions:
     """Session records: read, list, save with merge, edit, delete."""
@@ -390,7 +398,7 @@ class AsyncSessions:
         """
         check_limit(batch, what="batch", at_least=1, at_most=DELETE_BATCH_MAX)
         deleted = 0
-        for page, name in ((lua.rows, "by_user"), (lua.listed, "by_updated"), (lua.listed, "deadlines")):
+        for page, name in DELETE_FROM:
             pending = dict.fromkeys(range(self._keys.shards), "")
             while pending:
                 limit = max(1, batch // len(pending))

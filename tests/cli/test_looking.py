@@ -43,6 +43,16 @@ def test_keys_of_a_session(command: Command, cache: SessionCache) -> None:
     assert command("keys", "--session", "nobody").code == 1
 
 
+def test_keys_of_rooms_and_leases(command: Command, cache: SessionCache) -> None:
+    """The keys of rooms, and of the lease, are among a session's."""
+    cache.checkpoints.save("s", "one", {"a": 1})
+    cache.documents.save("s", {"state": 1})
+    cache.leases.acquire("s", ttl_ms=60_000)
+    kinds = [item["kind"] for item in command("keys", "--session", "s", "--json").objects]
+    wanted = ["record", "operations", "documents", "checkpoints", "checkpoints_order", "session_lease"]
+    assert kinds == wanted
+
+
 def test_scripts(bare: Command) -> None:
     """Every script is listed, and shown with its header and the text that the server gets."""
     names = [item["name"] for item in bare("scripts", "list", "--json").objects]

@@ -115,6 +115,18 @@ def _damage(client: Redis, lost: str, by_user: str, by_updated: str) -> None:
         client.zadd(by_updated, {"ghost": 1})
 
 
+async def test_links_of_sessions_that_vanished_go(cache: AsyncSessionCache, engine: Engine) -> None:
+    """What the links say of a session that the server expired by itself is removed, too."""
+    await fill(cache, 3)
+    keys = cache.keys.session("s1")
+    for _port, client in clients(engine):
+        with client, suppress(ResponseError):
+            client.delete(keys.record, keys.transcript, keys.operations, *keys.room("documents"))
+            client.delete(*keys.room("checkpoints"))
+    assert await cache.sessions.delete_all() == 2
+    assert not {key.name for key in list_keys(engine) if key.name.endswith(("links", "by-user", "by-updated"))}
+
+
 async def test_torn_and_overdue_sessions_go(cache: AsyncSessionCache, engine: Engine) -> None:
     """A session that lost its transcript is deleted as any other; one past its deadline goes, and does not count."""
     await fill(cache, 4)

@@ -25,7 +25,7 @@ def record(**changes: object) -> FoundKey:
 
 
 def test_what_a_cache_leaves_behind_is_right() -> None:
-    """Sessions with and without deadline, a deleted one, a long one and a lease leave nothing to complain of."""
+    """Sessions with and without deadline, a deleted one, a long one, rooms and leases leave nothing to complain of."""
     server = fake_server()
     cache = fake_cache_sync("acme", server=server, shards=4)
     for number in range(8):
@@ -33,6 +33,10 @@ def test_what_a_cache_leaves_behind_is_right() -> None:
     cache.sessions.update("chat 1", pinned=True)
     cache.sessions.delete("chat 2")
     cache.transcripts.save("chat 3", [{"n": n} for n in range(600)])
+    cache.documents.save("chat 4", {"state": 1})
+    cache.checkpoints.save("chat 1", "one", {})
+    cache.leases.acquire("chat 5", ttl_ms=86_400_000)
+    cache.leases.acquire("nobody", ttl_ms=1)
     cache.upkeep.acquire(0, "expire", holder="w", ttl_ms=1000)
     keys = scan_keys(FakeRedis(server=server))
     assert len(keys) > 20
@@ -49,6 +53,8 @@ def test_a_good_record_passes() -> None:
     [
         (FoundKey("other", "string", -1, -1), "no such key in the catalogue"),
         (FoundKey("sc:{acme:1}:s:chat:sideband", "hash", -1, -1), "no such key in the catalogue"),
+        (FoundKey(f"sc:{{acme:{shard_of_chat()}}}:s:chat:lease", "hash", -1, -1), "never expires, but a session_lease"),
+        (FoundKey(f"sc:{{acme:{shard_of_chat()}}}:s:chat:qa", "hash", -1, -1), "without a usable record"),
         (record(type="string"), "a string, but record is a hash"),
         (record(expires_at_ms=4999), "expires 1 ms before its session's deadline"),
         (record(expires_at_ms=-1, pttl_ms=-1), "never expires, but its session has a deadline"),
