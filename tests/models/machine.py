@@ -9,7 +9,7 @@ import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -24,7 +24,7 @@ from tests.models.product import DO, plain, record_of
 from tests.models.profile import game
 from tests.models.store import Kept, Refused, Reply, Store
 
-__all__ = ["IDS", "Game", "bases", "play", "users"]
+__all__ = ["IDS", "START_MS", "Game", "Step", "bases", "play", "users"]
 
 START_MS = 2_300_000_000_000
 """In 2042: the games have a clock of their own, and no key expires by itself while they are played."""
@@ -50,6 +50,9 @@ class Game(RuleBasedStateMachine):
     """The cache and its model, side by side."""
 
     engine: Engine
+    model: type[Store] = Store
+    policy: ClassVar[dict[str, int]] = {}
+    """More of the namespace's policy."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,8 +77,9 @@ class Game(RuleBasedStateMachine):
             slide_on_read=slide,
             quota_messages=messages,
             quota_entries=entries,
+            **self.policy,
         )
-        self.store = Store(policy, START_MS)
+        self.store = self.model(policy, START_MS)
         self.opened = make_sync_cache(self.engine, f"t-{secrets.token_hex(6)}", shards=SHARDS).open()
         self.cache = self.opened
         self.cache.keys.now_override_ms = START_MS
@@ -116,7 +120,7 @@ class Game(RuleBasedStateMachine):
                 expected = {name: value for name, value in expected.items() if name != "repeated"}
         if found != expected:
             self.differs = True
-        assert found == expected, step
+        assert found == expected, (found, expected, step)
 
     @rule(at=st.integers(1, 12))
     def repeat(self, at: int) -> None:
@@ -233,7 +237,9 @@ class Game(RuleBasedStateMachine):
 
 def links_of(session_id: str, kept: Kept) -> list[str]:
     """The rows that a session has in its shard's links."""
-    return [f"c\0{name}\0{escape(session_id)}" for name in kept.rooms.get("checkpoints", {})]
+    things = [("c", name) for name in kept.rooms.get("checkpoints", {})]
+    things += [("w", escape(name)) for name in kept.rooms.get("workspaces", {})]
+    return [f"{kind}\0{thing}\0{escape(session_id)}" for kind, thing in things]
 
 
 def play(machine: type[Game], engine: Engine, *, games: int, steps: int = 50) -> None:

@@ -64,6 +64,24 @@ def _replace(cache: SessionCache, session_id: str, messages: Sequence[Reply], **
     return asdict(cache.transcripts.save(session_id, messages, **given))
 
 
+def _ask(cache: SessionCache, session_id: str, entries: Sequence[Reply], **given: Any) -> Reply:
+    times = [{name: value for name, value in entry.items() if name != "created_ms"} for entry in entries]
+    for entry, fields in zip(entries, times, strict=True):
+        if "created_ms" in entry:
+            fields["created_at"] = datetime_from_ms(entry["created_ms"])
+    return asdict(cache.qa.save(session_id, times, **given))
+
+
+def _leave(cache: SessionCache, session_id: str, workspace_id: str, **given: Any) -> Reply:
+    role = cache.workspaces.remove(workspace_id, session_id, **given)
+    return {"role": None if role is None else str(role)}
+
+
+def _join(cache: SessionCache, session_id: str, workspace_id: str, role: str, **given: Any) -> Reply:
+    added = asdict(cache.workspaces.add(workspace_id, session_id, role, **given))
+    return added | {"role": str(added["role"])}
+
+
 DO: dict[str, Callable[..., Reply | None]] = {
     "append": _append,
     "replace": _replace,
@@ -73,6 +91,16 @@ DO: dict[str, Callable[..., Reply | None]] = {
     "update": lambda cache, name, **given: plain(asdict(cache.sessions.update(name, **given))),
     "document": lambda cache, name, values, **given: asdict(cache.documents.save(name, values, **given)),
     "retain": lambda cache, name, **given: plain(asdict(cache.retention.update(name, **given))),
+    "context": lambda cache, name, updates, **given: asdict(cache.context.save(name, updates, **given)),
+    "uncontext": lambda cache, name, ids, **given: {"removed": cache.context.delete(name, ids, **given)},
+    "checkpoint": lambda cache, name, *given, **more: asdict(cache.checkpoints.save(name, *given, **more)),
+    "ask": _ask,
+    "unask": lambda cache, name, entry, **given: {"deleted": cache.qa.delete(name, entry, **given)},
+    "answer": lambda cache, name, entry, **given: asdict(cache.qa.update(name, entry, **given)),
+    "trace": lambda cache, name, steps, **given: asdict(cache.traces.append(name, steps, **given)),
+    "use": lambda cache, name, lines, **given: asdict(cache.usage.append(name, lines, **given)),
+    "join": _join,
+    "leave": _leave,
     "delete": lambda cache, name, **given: {"deleted": cache.sessions.delete(name, **given)},
 }
 """Every write, by its name in the model."""

@@ -78,6 +78,10 @@ class Kept:
     documents: Reply = field(default_factory=dict)
     rooms: dict[str, Reply] = field(default_factory=dict)
     """Ordered rooms: entries by their ids, in the order of their first saves."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """How many entries each log ever had."""
+    sums: dict[str, int] = field(default_factory=dict)
+    """Input tokens by model."""
     operations: list[tuple[tuple[str, str], Reply]] = field(default_factory=list)
 
     def count(self, room: str) -> int:
@@ -233,7 +237,7 @@ class Store:
         first = kept.seq + 1
         kept.add(messages, first, self.now_ms)
         self.write(session_id, kept, "transcript.appended", base)
-        reply = {"first_seq": first, "last_seq": kept.seq, "count": len(kept.entries), **_written(kept)}
+        reply = {"first_seq": first, "last_seq": kept.seq, "count": len(kept.entries), **written(kept)}
         return self.remember(kept, "append", operation_id, reply)
 
     def replace(
@@ -262,7 +266,7 @@ class Store:
             "count": len(kept.entries),
             "replaced": before - behind,
             "replaced_through": before_last if through is None else min(through, before_last),
-            **_written(kept),
+            **written(kept),
         }
         return self.remember(kept, "replace", operation_id, reply)
 
@@ -405,7 +409,7 @@ class Store:
             kept.user = user
         _set_each(kept.documents, values)
         self.write(session_id, kept, "documents.saved", base)
-        return self.remember(kept, "document", operation_id, {"count": len(kept.documents), **_written(kept)})
+        return self.remember(kept, "document", operation_id, {"count": len(kept.documents), **written(kept)})
 
     def retain(self, session_id: str, *, ttl_ms: int | None, base: Base, operation_id: str) -> Reply:
         """`retention.update`."""
@@ -445,7 +449,8 @@ class Store:
         return cut
 
 
-def _written(kept: Kept) -> Reply:
+def written(kept: Kept) -> Reply:
+    """What most writes tell."""
     return {"gen": kept.gen, "revision": kept.revision, "created": kept.created, "repeated": False}
 
 
