@@ -50,7 +50,7 @@ async def test_damage_is_named(cache: AsyncSessionCache, engine: Engine) -> None
     await cache.documents.save("s", {"a": 1, "b": 2})
     (key,) = cache.keys.session("s").room("documents")
     with client_for(engine, cache.keys.session("s").record) as raw:
-        raw.hset(key, "a", b"{")
+        raw.hset(key, "a", "{")
         with pytest.raises(DecodeError, match="document 'a'"):
             await cache.documents.get("s")
         assert (await cache.documents.get("s", "b")).values == {"b": 2}
