@@ -193,7 +193,7 @@ async def test_a_hundred_thousand_block_nobody(engine: Engine, namespace: str) -
             client.slowlog_reset()
             assert await cache.sessions.delete_all() == COUNT
             slow: Any = client.slowlog_get(1_000)
-        # A busy machine makes the server wait now and then, in whatever command. Those that look at lists are few, so none
+        # A busy machine makes the server wait now and then, in any command. Those that look at lists are few, so none
         # of them may be slow; of deletes, each of which looks at one session, one in a hundred may.
         walks = (b"ZRANGEBYLEX", b"ZSCAN")
         assert [entry["command"][:99] for entry in slow if entry["command"].startswith(walks)] == []
