@@ -112,6 +112,40 @@ def policy() -> str:
     return fields("sessioncache/retention/models.py", "RetentionPolicy")
 
 
+def methods(module_name: str, class_name: str) -> str:
+    """The public methods of a store, with their signatures without `async`."""
+    module = ast.parse((ROOT / f"sessioncache/stores/{module_name}.py").read_text(encoding="utf-8"))
+    constants = dict(_constants(module))
+    body = next(node.body for node in module.body if isinstance(node, ast.ClassDef) and node.name == class_name)
+    return table(
+        ("Method", "Does"),
+        (
+            (f"`{_signature(node, constants)}`", first_sentences(ast.get_docstring(node) or "", ends="."))
+            for node in body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
+        ),
+    )
+
+
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, constants: dict[str, ast.expr]) -> str:
+    """Name, parameters and answer, with the module's aliases and constants spelt out."""
+
+    def said(given: ast.expr) -> str:
+        return ast.unparse(_inlined(given, constants))
+
+    def parameter(argument: ast.arg, default: ast.expr | None) -> str:
+        kind = "" if argument.annotation is None else f": {said(argument.annotation)}"
+        return f"{argument.arg}{kind}" + ("" if default is None else f" = {said(default)}")
+
+    spec = node.args
+    defaults = [None] * (len(spec.args) - len(spec.defaults)) + list(spec.defaults)
+    shown = [parameter(*pair) for pair in list(zip(spec.args, defaults, strict=True))[1:]]
+    keyword = [parameter(*pair) for pair in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
+    shown += ["*", *keyword] if keyword else []
+    answer = "" if node.returns is None else f" -> {said(node.returns)}"
+    return f"{node.name}({', '.join(shown)}){answer}"
+
+
 def fields(path: str, class_name: str, *, variable: str = "") -> str:
     """The fields of a pydantic class with their defaults and docstrings, read from its source."""
     module = ast.parse((ROOT / path).read_text(encoding="utf-8"))
@@ -163,10 +197,10 @@ def _inlined(value: ast.expr, constants: dict[str, ast.expr]) -> ast.expr:
     return inlined
 
 
-def first_sentences(text: str, *, most: int = 1) -> str:
-    """The first sentences of a text on one line."""
+def first_sentences(text: str, *, most: int = 1, ends: str = ".;") -> str:
+    """The first sentences of a text on one line, and by what they end."""
     line = " ".join(text.split("\n\n", maxsplit=1)[0].split())
-    return " ".join(re.split(r"(?<=[.;]) (?=[A-Z`])", line)[:most]).rstrip(".")
+    return " ".join(re.split(rf"(?<=[{ends}]) (?=[A-Z`])", line)[:most]).rstrip(".")
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -177,6 +211,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": settings,
     "worker_settings": worker_settings,
     "policy": policy,
+    "context_storage": lambda: methods("context_async", "AsyncContextStorage"),
+    "freshness_storage": lambda: methods("freshness_async", "AsyncFreshnessStorage"),
+    "transcript_store": lambda: methods("transcript_async", "AsyncTranscriptStore"),
+    "qa_store": lambda: methods("qa_async", "AsyncQAStore"),
+    "asset_store": lambda: methods("asset_async", "AsyncAssetStore"),
+    "runtime_persistence": lambda: methods("runtime_async", "AsyncRuntimePersistence"),
 }
 
 
