@@ -30,7 +30,7 @@ START_MS = 2_300_000_000_000
 """In 2042: the games have a clock of their own, and no key expires by itself while they are played."""
 SHARDS = 2
 IDS = ("a", "B:{c}*%41", "é \u200b~")
-TTLS_MS = (0, 1_000, 60_000)
+TTLS_MS = (0, 1_000, 60_000, 86_400_000)
 
 users = st.sampled_from([None, None, "ann", "bob:{*}", "default"])
 bases = st.sampled_from([*["none"] * 6, "gen", "old gen", "revision", "old revision", "fence"])
@@ -122,7 +122,7 @@ class Game(RuleBasedStateMachine):
             self.differs = True
         assert found == expected, (found, expected, step)
 
-    @rule(at=st.integers(1, 12))
+    @rule(at=st.integers(1, 24))
     def repeat(self, at: int) -> None:
         """A write of lately is sent again under its operation id, as it was."""
         if self.steps:
@@ -145,6 +145,11 @@ class Game(RuleBasedStateMachine):
             assert not isinstance(swept, SessionCacheError)
             assert swept.outcome == "expired"
             self.store.sweep_one(name)
+
+    @rule()
+    def look(self) -> None:
+        """Somebody looks at everything in between."""
+        self.compare()
 
     def teardown(self) -> None:
         """Everything against everything, then every key of the server."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sessioncache import Session, SessionCache
+from sessioncache.entities.models import EntityMention, Relationship, RelationType
 from sessioncache.types import datetime_from_ms, ms_from_datetime
 from tests.models.store import Reply
 
@@ -18,7 +19,7 @@ def plain(found: Mapping[str, Any]) -> Reply:
     """Times as milliseconds, under names that end so; no deadline is 0."""
     told: Reply = {}
     for name, value in found.items():
-        if name.endswith("_at"):
+        if name.endswith("_at") or isinstance(value, datetime):
             told[f"{name.removesuffix('_at')}_ms"] = ms_from_datetime(value) if isinstance(value, datetime) else 0
         else:
             told[name] = value
@@ -72,6 +73,26 @@ def _ask(cache: SessionCache, session_id: str, entries: Sequence[Reply], **given
     return asdict(cache.qa.save(session_id, times, **given))
 
 
+def _mention(
+    cache: SessionCache,
+    session_id: str,
+    entities: Sequence[Reply],
+    relationships: Sequence[tuple[str, str, str, str]],
+    **given: Any,
+) -> Reply:
+    mentions = []
+    for entity in entities:
+        times = {name: value for name, value in entity.items() if name.endswith("_ms")}
+        fields = {name: value for name, value in entity.items() if name not in times}
+        fields |= {f"{name.removesuffix('_ms')}": datetime_from_ms(value) for name, value in times.items()}
+        mentions.append(EntityMention.model_validate(fields))
+    related = [
+        Relationship(from_entity=begin, relation_type=RelationType(kind), to_entity=end, context=context)
+        for begin, kind, end, context in relationships
+    ]
+    return asdict(cache.entities.save(session_id, entities=mentions, relationships=related, **given))
+
+
 def _leave(cache: SessionCache, session_id: str, workspace_id: str, **given: Any) -> Reply:
     role = cache.workspaces.remove(workspace_id, session_id, **given)
     return {"role": None if role is None else str(role)}
@@ -100,6 +121,9 @@ DO: dict[str, Callable[..., Reply | None]] = {
     "trace": lambda cache, name, steps, **given: asdict(cache.traces.append(name, steps, **given)),
     "use": lambda cache, name, lines, **given: asdict(cache.usage.append(name, lines, **given)),
     "join": _join,
+    "mention": _mention,
+    "forget": lambda cache, name, entity, **given: {"deleted": cache.entities.delete(name, entity, **given)},
+    "forget_all": lambda cache, name, **given: asdict(cache.entities.clear(name, **given)),
     "leave": _leave,
     "delete": lambda cache, name, **given: {"deleted": cache.sessions.delete(name, **given)},
 }
