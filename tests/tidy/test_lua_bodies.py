@@ -132,7 +132,18 @@ def test_emitted_kinds_are_those_of_the_header(name: str) -> None:
 @every_script
 def test_emitted_kinds_name_a_noun(name: str) -> None:
     """A kind of change is a noun and what happened to it."""
-    nouns = {"session", "transcript", "retention", "documents", "room", "traces", "usage", "workspaces", "entities", "freshness"}
+    nouns = {
+        "session",
+        "transcript",
+        "retention",
+        "documents",
+        "room",
+        "traces",
+        "usage",
+        "workspaces",
+        "entities",
+        "freshness",
+    }
     assert {kind.split(".")[0] for kind in Script(name).header.emits} <= nouns
 
 
