@@ -14,7 +14,7 @@ from sessioncache.sessions.models import Session
 from sessioncache.stores.asset_models import ASSET_VERSION, ConversationTurn, SessionAsset, checksum_of
 from sessioncache.stores.message_log import LogBase, fingerprint
 from sessioncache.stores.read_models import ReadSession
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped, given, read_back, read_message, sound
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import JSONObject, ms_from_datetime
 
@@ -48,8 +48,13 @@ def turns_of(asset: SessionAsset) -> list[JSONObject]:
 
 
 def documents_of(asset: SessionAsset) -> JSONObject:
-    """Everything but the turns, by the names of the documents."""
-    fields = asset.model_dump(mode="json", exclude={"id": True, "history": {"turns"}})
+    """Everything but the turns, by the names of the documents.
+
+    Raises:
+        InvalidArgument: what could not be loaded again.
+    """
+    fields = dumped(asset, exclude={"id": True, "history": {"turns"}})
+    sound(SessionAsset, fields, what="the asset")
     history = fields.pop("history")
     fields["compacted"] = history.pop("compacted")
     documents = {f"{HEAD}.{part}": fields.pop(part) for part in PARTS}
@@ -70,7 +75,7 @@ def _short(text: str | None) -> str:
 def turn_from(entry: Entry) -> ConversationTurn:
     """The turn in a message. One that another contract wrote gets its number for an id, and the server's time."""
     values = {"id": str(entry.seq), "timestamp_ms": entry.ms} | entry.message
-    return read_back(ConversationTurn, values, what=f"message {entry.seq}", seq=entry.seq)
+    return read_message(ConversationTurn, values, what=f"message {entry.seq}", seq=entry.seq)
 
 
 def turn_as_loaded(entry: Entry) -> JSONObject:

@@ -11,7 +11,7 @@ from sessioncache.documents.models import DocumentSet
 from sessioncache.errors import DecodeError
 from sessioncache.sessions.models import Session
 from sessioncache.stores.message_log import Remembering
-from sessioncache.stores.stored_model import StoredModel, read_back
+from sessioncache.stores.stored_model import StoredModel, dumped, read_back, sound
 from sessioncache.types import JSONObject
 
 __all__ = ["AUTHORITATIVE_KEYS", "DEFAULT_TITLE", "DOCUMENT", "RuntimeMessage", "RuntimeSession"]
@@ -132,8 +132,13 @@ class RuntimeSession(Remembering):
         )
 
     def to_document(self) -> JSONObject:
-        """What of it the record has no field for."""
-        document = self.model_dump(mode="json", exclude=IN_THE_RECORD)
+        """What of it the record has no field for.
+
+        Raises:
+            InvalidArgument: what could not be loaded again.
+        """
+        document = dumped(self, exclude=IN_THE_RECORD)
+        sound(RuntimeSession, {**document, "id": self.id}, what="the session")
         state = document.get("agent_runtime_state")
         if state is not None:
             document["agent_runtime_state"] = {name: value for name, value in state.items() if name != BYPASS}

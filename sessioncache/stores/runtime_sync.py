@@ -13,7 +13,7 @@ from sessioncache.stores.message_log import LogBase, fingerprint
 from sessioncache.stores.reading_sync import read_session
 from sessioncache.stores.runtime_models import BYPASS, DEFAULT_TITLE, DOCUMENT, RuntimeMessage, RuntimeSession
 from sessioncache.stores.saving_sync import MessageSaver
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped, given, read_message
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import Base, JSONObject
 
@@ -265,7 +265,7 @@ def _messages(session: RuntimeSession) -> list[JSONObject]:
 
 
 def _message(entry: Entry) -> RuntimeMessage:
-    return read_back(RuntimeMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
+    return read_message(RuntimeMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
 
 
 def _as_loaded(entry: Entry) -> JSONObject:

@@ -97,7 +97,8 @@ class MessageSaver:
         if unanswered is None:
             return
         try:
-            self._send(unanswered)
+            # The answer tells what was stored then; what the object holds by now is still to be saved.
+            self._send(unanswered, self.record.model_copy(deep=True))
         except VersionConflict:
             # It was not made, and somebody has written since.
             self.target.remember(known)
@@ -154,7 +155,8 @@ class MessageSaver:
         stored = [(entry.seq, fingerprint(self.as_loaded(entry)), entry.message) for entry in found.entries]
         return plan_rewrite(self.messages, prints, known, stored=stored, base=Base(found.gen, found.revision))
 
-    def _send(self, plan: Plan) -> None:
+    def _send(self, plan: Plan, record: Session | None = None) -> None:
+        record = record or self.record
         known, _ = self.target.remembered()
         try:
             if len(plan.messages) > AT_ONCE:
@@ -164,7 +166,7 @@ class MessageSaver:
                 self.target.remember(plan.done(replaced.gen, replaced.first_seq))
                 known, plan = self.target.remembered()[0], _record_only(plan, replaced.gen, replaced.first_seq)
             saved = self.cache.sessions.save(
-                self.record,
+                record,
                 messages=plan.messages,
                 through=plan.through,
                 documents=self.documents,
@@ -177,7 +179,7 @@ class MessageSaver:
             if not isinstance(error, SessionCacheError) or isinstance(error, UNKNOWN_OUTCOME):
                 self.target.remember(known, plan)
             raise
-        gen = self.record.gen or ""
+        gen = record.gen or ""
         self.target.remember(plan.done(gen, saved.first_seq or 0))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import InvalidArgument
 from sessioncache.stores.reading_async import read_transcript
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped, given, read_message
 from sessioncache.stores.transcript_models import ListOptions, SessionRecord, TranscriptMessage
 
 __all__ = ["AsyncTranscriptStore", "AsyncTranscriptStoreProtocol"]
@@ -63,7 +63,7 @@ class AsyncTranscriptStore:
         if not found.exists:
             return None
         return [
-            read_back(TranscriptMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
+            read_message(TranscriptMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
             for entry in found.entries
         ]
 

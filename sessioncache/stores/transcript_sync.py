@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from sessioncache.client._sync import SessionCache
 from sessioncache.errors import InvalidArgument
 from sessioncache.stores.reading_sync import read_transcript
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped, given, read_message
 from sessioncache.stores.transcript_models import ListOptions, SessionRecord, TranscriptMessage
 
 __all__ = ["TranscriptStore", "TranscriptStoreProtocol"]
@@ -64,7 +64,7 @@ class TranscriptStore:
         if not found.exists:
             return None
         return [
-            read_back(TranscriptMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
+            read_message(TranscriptMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
             for entry in found.entries
         ]
 

@@ -1,0 +1,163 @@
+"""What stores read is read as far as it can be, and what could not be read back is not written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+
+from sessioncache import AsyncSessionCache, BackendTimeout, InvalidArgument
+from sessioncache.stores import (
+    ActiveSession,
+    AsyncRuntimePersistence,
+    ConversationTurn,
+    RuntimeMessage,
+    RuntimeSession,
+    SessionAsset,
+    SkillConfig,
+)
+from sessioncache.testing import AsyncFaultyTransport
+from sessioncache.types import JSONObject
+from tests.engines import Engine
+from tests.engines.caches import lowest_transport
+from tests.stores.five import Stores, update
+
+ODD_MESSAGES: list[JSONObject] = [
+    {"role": "assistant", "content": None, "tool_calls": None, "compressed": None, "tags": None, "timestamp_ms": None},
+    {"role": "user", "content": {"parts": [1]}, "id": 7, "tool_calls": "none", "tags": 3, "name": ["n"], "x": None},
+]
+"""As other writers may have them: nulls where this store's models have none, and values of other kinds."""
+
+
+@pytest.fixture
+def stores(cache: AsyncSessionCache) -> Stores:
+    """The five stores on the engine."""
+    return Stores(cache)
+
+
+async def test_odd_messages_do_not_lock_a_session(stores: Stores) -> None:
+    """Messages with nulls and values of other kinds are loaded by all, and a save that adds leaves them as they are."""
+    await stores.cache.transcripts.append("s", ODD_MESSAGES)
+    transcript = await stores.transcript.load("s")
+    assert transcript is not None
+    assert [cast("Any", one.content) for one in transcript] == [None, {"parts": [1]}]
+    asset = await stores.asset.load("s")
+    assert [cast("Any", turn.tool_calls) for turn in asset.history.turns] == [[], "none"]
+    asset.add_turn(ConversationTurn(role="user", content="3"))
+    await stores.asset.save(asset)
+    session = await stores.runtime.load("s")
+    assert session is not None
+    assert [cast("Any", one.id) for one in session.messages][:2] == [None, 7]
+    session.messages.append(RuntimeMessage(role="user", content="4"))
+    await stores.runtime.save_runtime_session(session)
+    stored = (await stores.cache.transcripts.list("s")).messages
+    assert stored[:2] == ODD_MESSAGES
+    assert [one["content"] for one in stored[2:]] == ["3", "4"]
+
+
+async def test_odd_messages_survive_a_swap(stores: Stores) -> None:
+    """A transcript that is saved as it was loaded keeps values of other kinds."""
+    await stores.cache.transcripts.append("s", ODD_MESSAGES[1])
+    loaded = await stores.transcript.load("s")
+    assert loaded is not None
+    await stores.transcript.save("s", loaded)
+    assert (await stores.cache.transcripts.list("s")).messages == [ODD_MESSAGES[1]]
+    asset = await stores.asset.load("s")
+    asset.history.turns[0].metadata = {"seen": True}
+    await stores.asset.save(asset)
+    (stored,) = (await stores.cache.transcripts.list("s")).messages
+    assert {**stored, **ODD_MESSAGES[1]} == stored
+
+
+async def test_a_null_that_says_something_is_kept(stores: Stores) -> None:
+    """Where absence reads as something else than null, null is stored."""
+    await stores.runtime.save_runtime_session(
+        RuntimeSession(id="r", messages=[RuntimeMessage(role="assistant", content=None)])
+    )
+    session = await stores.runtime.load("r")
+    assert session is not None
+    assert session.messages[0].content is None
+    asset = SessionAsset(id="a", skill_configs={"skill": SkillConfig(skill_id="skill", params=None)})
+    await stores.asset.save(asset)
+    assert (await stores.asset.load("a")).skill_configs["skill"].params is None
+
+
+def _spoil_update(session: ActiveSession) -> None:
+    session.incremental_updates[0].timestamp = "yesterday"  # type: ignore[assignment]
+
+
+def _spoil_part(session: ActiveSession) -> None:
+    session.user_preferences.auto_summary_threshold = "often"  # type: ignore[assignment]
+
+
+def _spoil_json(session: ActiveSession) -> None:
+    session.entity_graph = session.entity_graph.model_copy(update={"of": object()})
+
+
+@pytest.mark.parametrize("spoil", [_spoil_update, _spoil_part, _spoil_json])
+async def test_a_context_that_cannot_be_read_back_is_not_saved(
+    stores: Stores, spoil: Callable[[ActiveSession], None]
+) -> None:
+    """What was set to something else than its kind is InvalidArgument to the save, and the stored session stays."""
+    session = ActiveSession(id=uuid4(), name="n")
+    session.add_update(update("one"))
+    await stores.context.save_session(session)
+    stored = await stores.cache.sessions.get(str(session.id))
+    spoil(session)
+    with pytest.raises(InvalidArgument):
+        await stores.context.save_session(session)
+    assert await stores.cache.sessions.get(str(session.id)) == stored
+    assert (await stores.context.load_session(session.id)).incremental_updates[0].content.title == "one"
+
+
+@pytest.mark.parametrize(
+    "field, value", [("granted_commands", "all"), ("created_at_ms", -1), ("metadata", {"x": object()})]
+)
+async def test_an_asset_that_cannot_be_read_back_is_not_saved(stores: Stores, field: str, value: object) -> None:
+    """What was set to something else than its kind is InvalidArgument to the save, and the stored asset stays."""
+    asset = SessionAsset(id="a")
+    await stores.asset.save(asset)
+    setattr(asset, field, value)
+    with pytest.raises(InvalidArgument):
+        await stores.asset.save(asset)
+    assert (await stores.asset.load("a")).granted_commands == []
+
+
+@pytest.mark.parametrize("field, value", [("kind", 5), ("compression_events", "none"), ("task_list", object())])
+async def test_a_runtime_session_that_cannot_be_read_back_is_not_saved(
+    stores: Stores,
+    field: str,
+    value: object,
+) -> None:
+    """What was set to something else than its kind is InvalidArgument to both saves, and the stored session stays."""
+    session = RuntimeSession(id="r")
+    await stores.runtime.save_runtime_session(session)
+    setattr(session, field, value)
+    for save in (stores.runtime.save_runtime_session, stores.runtime.save_runtime_only):
+        with pytest.raises(InvalidArgument):
+            await save(session)
+    loaded = await stores.runtime.load("r")
+    assert loaded is not None
+    assert loaded.kind == "root"
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+async def test_an_edit_after_an_unanswered_save_is_saved(engine: Engine, namespace: str) -> None:
+    """The answer of a save that is settled later is that of then: what its object was given since is still saved."""
+    lowest, settings = lowest_transport(engine, namespace, call_timeout_ms=1)
+    faulty = AsyncFaultyTransport(lowest)
+    async with AsyncSessionCache(faulty, settings) as cache:
+        store = AsyncRuntimePersistence(cache)
+        session = RuntimeSession(id="run", title="before")
+        faulty.faults.lose_reply("sessions.save", times=99)
+        with pytest.raises(BackendTimeout):
+            await store.save_runtime_session(session)
+        faulty.faults.clear()
+        session.title, session.title_version, session.metadata_version = "after", 1, 1
+        await store.save_runtime_session(session)
+        assert (session.title, session.metadata_version) == ("after", 1)
+        loaded = await store.load("run")
+        assert loaded is not None
+        assert (loaded.title, loaded.metadata_version) == ("after", 1)
