@@ -85,11 +85,11 @@ async def test_a_null_that_says_something_is_kept(stores: Stores) -> None:
 
 
 def _spoil_update(session: ActiveSession) -> None:
-    session.incremental_updates[0].timestamp = "yesterday"  # type: ignore[assignment]
+    session.incremental_updates[0].timestamp = "yesterday"  # type: ignore[assignment]  # the fault
 
 
 def _spoil_part(session: ActiveSession) -> None:
-    session.user_preferences.auto_summary_threshold = "often"  # type: ignore[assignment]
+    session.user_preferences.auto_summary_threshold = "often"  # type: ignore[assignment]  # the fault
 
 
 def _spoil_json(session: ActiveSession) -> None:
