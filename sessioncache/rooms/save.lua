@@ -22,7 +22,8 @@ if done then
 end
 local now = server_now_ms()
 local s, rules, err = open_session(now)
-err = err or refuse_entries(rules, room, order, entries)
+local limit = keep ~= '' and tonumber(redis.call('HGET', policy, keep)) or 0
+err = err or refuse_entries(rules, room, order, limit, entries)
 if err then
   return err
 end
@@ -38,7 +39,6 @@ if kind ~= '' then
     redis.call('ZADD', links, 0, kind .. '\0' .. entries[i] .. '\0' .. id)
   end
 end
-local limit = keep ~= '' and tonumber(redis.call('HGET', policy, keep)) or 0
 if limit > 0 and count > limit then
   local oldest = redis.call('ZRANGE', order, 0, math.min(count - limit, 500) - 1)
   count = drop_entries(items, order, kind, oldest)

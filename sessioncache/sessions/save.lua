@@ -55,7 +55,7 @@ local label_sets, label_clears = split_pairs(given[4])
 err = refuse_quota(rules, s, left + #payloads, left_bytes + payload_bytes(payloads))
   or (labels > 0 and refuse_fields(label_sets, label_clears))
   or (documents > 0 and refuse_documents(rules, document_items, given[5]))
-  or (updates > 0 and refuse_entries(rules, 'updates', update_order, given[6]))
+  or (updates > 0 and refuse_entries(rules, 'updates', update_order, 0, given[6]))
 if err then
   return err
 end

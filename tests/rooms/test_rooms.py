@@ -177,6 +177,18 @@ async def test_a_room_has_a_quota(cache: AsyncSessionCache) -> None:
     assert await ids(room) == ["a", "b"]
 
 
+async def test_what_the_policy_drops_is_not_held_against_the_quota(cache: AsyncSessionCache) -> None:
+    """A room that keeps as many entries as its quota allows goes on taking new ones, as logs do."""
+    await cache.retention.save(RetentionPolicy(quota_entries=2, keep_checkpoints=2))
+    room = room_of(cache, keep="keep_checkpoints")
+    await put(room, "a", "b")
+    await put(room, "c")
+    await put(room, "d", "e", "f")
+
+    assert await ids(room) == ["e", "f"]
+    assert (await cache.stats.get()).rooms["checkpoints"] == 2
+
+
 @pytest.mark.parametrize("entries", [[], [("", b"x")], [("a\n", b"x")], [("x" * 513, b"x")]])
 async def test_bad_ids_and_empty_calls_are_refused(cache: AsyncSessionCache, entries: list[tuple[str, bytes]]) -> None:
     """Nothing is sent for an empty list of entries, or for an id that is none."""

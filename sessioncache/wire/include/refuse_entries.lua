@@ -1,5 +1,6 @@
--- refuse_entries: an error where a room is not as long as the record says, or would hold more entries than the policy allows.
-local function refuse_entries(rules, room, order, given)
+-- refuse_entries: an error where a room is not as long as the record says, or would hold more entries than the policy allows. `keep` is
+-- how many the policy keeps, as in refuse_log.
+local function refuse_entries(rules, room, order, keep, given)
   local count = redis.call('ZCARD', order)
   local err = refuse_room(room, count)
   if err or rules.quota_entries == 0 or count + #given / 2 <= rules.quota_entries then
@@ -10,5 +11,5 @@ local function refuse_entries(rules, room, order, given)
       count = count + 1
     end
   end
-  return refuse_count(rules, room, count)
+  return refuse_count(rules, room, keep > 0 and math.min(count, keep) or count)
 end
