@@ -455,15 +455,22 @@ class ContextStorage(FreshnessStorage):
         return stats.sessions + stats.messages + stats.entries
 
     def get_stats(self) -> str:
-        """How many sessions, messages and entries of each room there are, as indented JSON. One round trip."""
+        """How many sessions, workspaces, messages and entries of each room there are, as indented JSON.
+
+        Two round trips, whatever is stored. `workspaces` are those that were saved, `workspace_memberships` the
+        sessions in any. `embeddings` is always 0: this storage holds none.
+        """
         stats = self._cache.stats.get()
         found = {
             "sessions": stats.sessions,
+            "workspaces": self._cache.workspaces.count(),
+            "embeddings": 0,
             "messages": stats.messages,
             "bytes": stats.bytes,
             "overdue": stats.overdue,
         }
-        found |= {str(room): count for room, count in stats.rooms.items()}
+        names = {"workspaces": "workspace_memberships"}
+        found |= {names.get(room, room): count for room, count in stats.rooms.items()}
         return json.dumps(found, indent=2)
 
 

@@ -413,6 +413,7 @@ class AsyncContextStorageConformance(AsyncFreshnessStorageConformance):
         assert count >= 3
         stats = json.loads(await store.get_stats())
         assert (stats["sessions"], stats["updates"]) == (1, 2)
+        assert (stats["entities"], stats["embeddings"], stats["workspaces"], stats["checkpoints"]) == (0, 0, 0, 0)
         report = await store.compact()
         assert (report.sessions_removed, report.remaining_keys) == (0, count)
         assert _titles((await store.load_session(session.id)).incremental_updates) == ["one", "two"]

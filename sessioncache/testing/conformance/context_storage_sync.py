@@ -412,6 +412,7 @@ class ContextStorageConformance(FreshnessStorageConformance):
         assert count >= 3
         stats = json.loads(store.get_stats())
         assert (stats["sessions"], stats["updates"]) == (1, 2)
+        assert (stats["entities"], stats["embeddings"], stats["workspaces"], stats["checkpoints"]) == (0, 0, 0, 0)
         report = store.compact()
         assert (report.sessions_removed, report.remaining_keys) == (0, count)
         assert _titles((store.load_session(session.id)).incremental_updates) == ["one", "two"]
