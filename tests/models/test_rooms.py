@@ -52,7 +52,7 @@ class RoomGame(Game):
     """A game with rooms."""
 
     model: type[Store] = RoomStore
-    policy: ClassVar[dict[str, int]] = {"keep_checkpoints": 2, "keep_traces": 4, "keep_usage": 3}
+    policy: ClassVar[dict[str, int]] = {"keep_checkpoints": 3, "keep_traces": 4, "keep_usage": 3}
 
     @property
     def rooms(self) -> RoomStore:
