@@ -9,19 +9,33 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sessioncache.errors import DataError, DecodeError, SchemaTooNew
-from sessioncache.sessions.models import Session
+from sessioncache.errors import DataError, DecodeError, InvalidArgument, SchemaTooNew
+from sessioncache.sessions.models import Session, SessionSummary
 from sessioncache.stores.asset_models import ASSET_VERSION, ConversationTurn, SessionAsset, checksum_of
 from sessioncache.stores.message_log import LogBase, fingerprint
 from sessioncache.stores.read_models import ReadSession
 from sessioncache.stores.stored_model import dumped, given, read_back, read_message, sound
 from sessioncache.transcripts.models import Entry
-from sessioncache.types import JSONObject, ms_from_datetime
+from sessioncache.types import JSONObject, datetime_from_ms, ms_from_datetime
 
-__all__ = ["NAME_LABEL", "PATH_LABEL", "asset_from", "documents_of", "labels_of", "turn_as_loaded", "turns_of"]
+__all__ = [
+    "LABELS",
+    "NAME_LABEL",
+    "PATH_LABEL",
+    "asset_from",
+    "created_at",
+    "documents_of",
+    "labels_of",
+    "time_of",
+    "turn_as_loaded",
+    "turns_of",
+]
 
 NAME_LABEL: Final = "project_name"
 PATH_LABEL: Final = "project_path"
+CREATED_LABEL: Final = "asset_created_ms"
+LABELS: Final = (NAME_LABEL, PATH_LABEL, CREATED_LABEL)
+"""What lists show."""
 LABEL_BYTES_MAX: Final = 4_096
 
 HEAD: Final = "asset"
@@ -63,9 +77,47 @@ def documents_of(asset: SessionAsset) -> JSONObject:
 
 
 def labels_of(asset: SessionAsset) -> dict[str, str]:
-    """What lists show: the project's name and its folder, cut where they are too long; an empty one removes."""
-    project = asset.project_context
-    return {NAME_LABEL: _short(project.name), PATH_LABEL: _short(project.root_path)}
+    """What lists show: the project's name and its folder, cut where they are too long, and the caller's creation time.
+
+    An empty one removes.
+
+    Raises:
+        InvalidArgument: that is no time.
+    """
+    project, created_ms = asset.project_context, asset.created_at_ms
+    time_of(created_ms, what="created_at_ms")
+    return {
+        NAME_LABEL: _short(project.name),
+        PATH_LABEL: _short(project.root_path),
+        CREATED_LABEL: str(created_ms),
+    }
+
+
+def time_of(ms: int, *, what: str) -> datetime:
+    """The time that an asset gives.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
+    try:
+        return datetime_from_ms(ms)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument(f"{what} is {ms!r}, which is no time") from None
+
+
+def created_at(session: SessionSummary) -> datetime:
+    """When the asset in a list was created: as its owner says, or, for another contract's session, as the server does.
+
+    Raises:
+        DecodeError: the label of the session is no time.
+    """
+    label = session.labels.get(CREATED_LABEL)
+    if label is None:
+        return session.created_at
+    try:
+        return datetime_from_ms(int(label))
+    except (ValueError, OverflowError):
+        raise DecodeError(f"label {CREATED_LABEL!r} of session {session.id!r} is no time") from None
 
 
 def _short(text: str | None) -> str:

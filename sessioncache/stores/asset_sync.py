@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from sessioncache.client._sync import SessionCache
 from sessioncache.errors import BackendUnavailable, Conflict, InvalidArgument, NotFound
 from sessioncache.sessions.models import Session
 from sessioncache.stores.asset_mapping import (
+    LABELS,
     NAME_LABEL,
     PATH_LABEL,
     asset_from,
+    created_at,
     documents_of,
     labels_of,
+    time_of,
     turn_as_loaded,
     turns_of,
 )
@@ -29,6 +31,9 @@ __all__ = ["AssetStore", "AssetStoreProtocol"]
 Metas: TypeAlias = list[SessionMeta]
 
 PAGE = 1_000
+
+CONFLICTS_MAX = 1_000
+"""Sessions in conflict that a store remembers, so that a long life does not fill its memory."""
 
 
 class AssetStoreProtocol(Protocol):
@@ -86,13 +91,15 @@ class AssetStore:
             turns_of(asset),
             documents_of(asset),
             turn_as_loaded,
-            _time(asset.updated_at_ms),
+            time_of(asset.updated_at_ms, what="updated_at_ms"),
             keep_runtime=True,
         )
         try:
             saver.save()
         except Conflict:
             self._conflicts[asset.id] = None
+            if len(self._conflicts) > CONFLICTS_MAX:
+                del self._conflicts[next(iter(self._conflicts))]
             raise
         self._conflicts.pop(asset.id, None)
 
@@ -114,20 +121,20 @@ class AssetStore:
         return asset
 
     def list(self) -> Metas:
-        """Every session, the one that was updated last first; the id breaks ties.
+        """Every session, the one that was updated last first; the id breaks ties. Both times are the caller's.
 
         Reads no asset: one round trip for every 1,000 sessions.
 
         Raises:
-            DecodeError: the record of a session is damaged.
+            DecodeError: the record of a session, or what it shows of its asset, is damaged.
         """
         found: dict[str, SessionMeta] = {}
-        for session in self._cache.sessions.each(batch=PAGE, labels=(NAME_LABEL, PATH_LABEL)):
+        for session in self._cache.sessions.each(batch=PAGE, labels=LABELS):
             state = SyncState.CONFLICT if session.id in self._conflicts else SyncState.SYNCED
             found[session.id] = SessionMeta(
                 id=session.id,
                 name=session.labels.get(NAME_LABEL),
-                created_at=session.created_at,
+                created_at=created_at(session),
                 updated_at=session.updated_at,
                 project_path=session.labels.get(PATH_LABEL),
                 turn_count=session.messages,
@@ -167,10 +174,3 @@ class AssetStore:
             mode = SyncMode.OFFLINE if state.succeeded_ms is None else SyncMode.ONLINE
         last_sync = None if state.succeeded_ms is None else datetime_from_ms(state.succeeded_ms)
         return SyncStatus(mode, last_sync, state.writes, state.reads, tuple(self._conflicts))
-
-
-def _time(ms: int) -> datetime:
-    try:
-        return datetime_from_ms(ms)
-    except (ValueError, OverflowError):
-        raise InvalidArgument(f"updated_at_ms is {ms}, which is no time") from None

@@ -83,6 +83,11 @@ class AssetStoreConformance:
         loaded = store.load("work")
         for seen in (asset, loaded):
             assert (seen.created_at_ms, seen.updated_at_ms) == (START_MS, START_MS + 5)
+        (meta,) = store.list()
+        assert [round(time.timestamp() * 1000) for time in (meta.created_at, meta.updated_at)] == [
+            START_MS,
+            START_MS + 5,
+        ]
 
     def test_the_list_is_newest_first(self, store: AssetStoreProtocol) -> None:
         """Sessions are listed by their updated_at, descending, whatever the order of the saves."""
