@@ -6,9 +6,11 @@ local function refuse_entries(rules, room, order, keep, given)
   if err or rules.quota_entries == 0 or count + #given / 2 <= rules.quota_entries then
     return err
   end
+  local seen = {}
   for i = 1, #given, 2 do
-    if given[i + 1] ~= '' and not redis.call('ZSCORE', order, given[i]) then
+    if given[i + 1] ~= '' and not seen[given[i]] and not redis.call('ZSCORE', order, given[i]) then
       count = count + 1
+      seen[given[i]] = true
     end
   end
   return refuse_count(rules, room, keep > 0 and math.min(count, keep) or count)
