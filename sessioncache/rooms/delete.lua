@@ -32,7 +32,7 @@ end
 if #found == 0 then
   return { '0', 0, s.created and '' or s.gen, s.revision, before }
 end
-local count = drop_entries(items, order, kind, found)
+local count = drop_entries(items, order, room, kind, found)
 write_record(s, rules, now)
 set_count(room, count)
 local reply = remember_operation(operations, { before - count, s.gen, s.revision, count })

@@ -95,7 +95,7 @@ if documents > 0 then
   set_count('documents', put_documents(document_items, given[5]))
 end
 if updates > 0 then
-  set_count('updates', put_entries(update_items, update_order, given[6]))
+  set_count('updates', put_entries(update_items, update_order, 'updates', given[6]))
 end
 if s.user == 'default' then
   move_user(s, user)
