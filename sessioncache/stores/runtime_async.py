@@ -174,7 +174,9 @@ class AsyncRuntimePersistence:
             except VersionConflict:
                 continue
             return updated if updated.changed else None
-        raise Conflict(f"others wrote to session {session_id!r} each of the {TRIES} times it was to be titled")
+        raise Conflict(
+            f"others wrote to session {session_id!r} each of the {TRIES} times it was to be titled; try again"
+        )
 
     async def set_pinned(self, session_id: str, pinned: bool) -> Updated | None:  # noqa: FBT001 - as the contract says
         """Pin or unpin the session, which bumps `metadata_version`.
@@ -217,7 +219,9 @@ class AsyncRuntimePersistence:
                 return await self._write_config(before, session, found.record)
             except VersionConflict:
                 continue
-        raise Conflict(f"others wrote to session {session_id!r} each of the {TRIES} times it was to be changed")
+        raise Conflict(
+            f"others wrote to session {session_id!r} each of the {TRIES} times it was to be changed; try again"
+        )
 
     async def _write_config(self, before: RuntimeSession, session: RuntimeSession, stored: Session) -> RuntimeSession:
         """Write what differs, based on what was read."""

@@ -112,6 +112,8 @@ class RuntimeSession(Remembering):
     workspace: Any = None
 
     _group_rest: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _untitled: bool = PrivateAttr(default=False)
+    """Whether the stored session has no title: the default one is shown then, and not stored."""
 
     def to_record(self) -> Session:
         """What of it lies in the session's record."""
@@ -120,7 +122,7 @@ class RuntimeSession(Remembering):
         bypass = (self.agent_runtime_state or {}).get(BYPASS)
         return Session(
             id=self.id,
-            title=self.title,
+            title=None if self._untitled and self.title == DEFAULT_TITLE else self.title,
             pinned=self.pinned,
             title_version=self.title_version,
             metadata_version=self.metadata_version,
@@ -146,6 +148,7 @@ class RuntimeSession(Remembering):
 
     def take_merged(self, record: Session) -> None:
         """Take what the store decided: the authoritative group, the host's field and the times."""
+        self._untitled = record.title is None
         self.title = DEFAULT_TITLE if record.title is None else record.title
         self.pinned, self.title_version = record.pinned, record.title_version
         self.metadata_version = record.metadata_version

@@ -88,7 +88,9 @@ class AsyncMessageSaver:
                 return
             except VersionConflict:
                 continue
-        raise Conflict(f"others wrote to session {self.record.id!r} each of the {TRIES} times it was to be saved")
+        raise Conflict(
+            f"others wrote to session {self.record.id!r} each of the {TRIES} times it was to be saved; try again"
+        )
 
     async def _settle(self) -> None:
         """Send a write again whose outcome is not known: it is answered, or made now."""
@@ -150,7 +152,9 @@ class AsyncMessageSaver:
     async def _rewriting(self, prints: Sequence[bytes], known: LogBase) -> Plan:
         found = await read_transcript(self.cache, self.record.id)
         if found.gen != known.gen:
-            raise SessionGone(f"session {self.record.id!r} was deleted, or has expired, since it was loaded or saved")
+            raise SessionGone(
+                f"session {self.record.id!r} was deleted, or has expired, since it was loaded or saved; load it anew"
+            )
         stored = [(entry.seq, fingerprint(self.as_loaded(entry)), entry.message) for entry in found.entries]
         return plan_rewrite(self.messages, prints, known, stored=stored, base=Base(found.gen, found.revision))
 

@@ -63,6 +63,36 @@ async def test_writes_slide_and_reads_do_not(stores: Stores, engine: Engine, con
     assert len({key.expires_at_ms for key in mine}) == 1
 
 
+@pytest.mark.parametrize("contract", CONTRACTS)
+async def test_the_time_of_creation_stays(stores: Stores, contract: str) -> None:
+    """A day later a change moves the time of the last update in every view, and the time of creation in none."""
+    session_id = await written(stores, contract)
+    session = await stores.context.load_session(session_id)
+    created = [session.created_at, (await stores.asset.load(session_id)).created_at_ms]
+    stores.cache.keys.now_override_ms = START + DAY
+    await CONTRACTS[contract][2](stores, session_id)
+    session = await stores.context.load_session(session_id)
+    assert [session.created_at, (await stores.asset.load(session_id)).created_at_ms] == created
+    run = await stores.runtime.load(session_id)
+    (record,) = await stores.transcript.list()
+    assert run is not None
+    assert run.created_at is not None
+    assert {run.created_at.timestamp() * 1000, record.created_at.timestamp() * 1000} == {START}
+    if contract != "asset":
+        updated = [session.last_updated, run.updated_at, record.updated_at]
+        assert {time.timestamp() * 1000 for time in updated if time is not None} == {START + DAY}
+
+
+async def test_a_workspace_keeps_its_time_of_creation(stores: Stores) -> None:
+    """Saved again a day later, with new words and members, a workspace was made when it was made."""
+    workspace = uuid4()
+    await stores.context.save_workspace_metadata(workspace, "Team", "", [])
+    stores.cache.keys.now_override_ms = START + DAY
+    await stores.context.save_workspace_metadata(workspace, "Renamed", "now", [uuid4()])
+    (found,) = await stores.context.list_workspaces()
+    assert (found.name, found.created_at) == ("Renamed", START // 1000)
+
+
 async def test_each_write_of_questions_slides(stores: Stores) -> None:
     """So does each single write of contract 002: graph context, feedback and its deletion among them."""
     qa, user = stores.qa, "ada"

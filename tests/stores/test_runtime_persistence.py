@@ -254,6 +254,31 @@ async def test_grandchildren_keep_their_lineage(cache: AsyncSessionCache) -> Non
     assert list(await store.list_child_run_statuses("child")) == ["grandchild"]
 
 
+async def test_an_untitled_session_stays_untitled(cache: AsyncSessionCache) -> None:
+    """A session that another contract made without a title is shown with the default one, which no save stores."""
+    store = AsyncRuntimePersistence(cache)
+    await cache.transcripts.append("run", {"role": "user", "content": "hi"})
+
+    def change(session: RuntimeSession) -> None:
+        session.metadata["gold_config"] = "gold"
+
+    changed = await store.update_runtime_config("run", change)
+    assert changed is not None
+    assert (changed.title, changed.metadata_version, changed.title_version) == ("New Session", 1, 0)
+    session = await store.load("run")
+    assert session is not None
+    session.pinned, session.metadata_version = True, 2
+    await store.save_runtime_session(session)
+    record = await cache.sessions.get("run")
+    assert record is not None
+    assert (record.title, record.pinned) == (None, True)
+    session.title, session.title_version, session.metadata_version = "Rome", 1, 3
+    await store.save_runtime_session(session)
+    record = await cache.sessions.get("run")
+    assert record is not None
+    assert record.title == "Rome"
+
+
 async def test_each_edit_is_one_event(cache: AsyncSessionCache) -> None:
     """A rename, a pin and a generated title are published with what is stored then; what changes nothing is not."""
     store = AsyncRuntimePersistence(cache)
