@@ -19,7 +19,7 @@ from sessioncache.stores.asset_mapping import (
     turn_as_loaded,
     turns_of,
 )
-from sessioncache.stores.asset_models import ASSET_VERSION, SessionAsset
+from sessioncache.stores.asset_models import ASSET_VERSION, ConversationHistory, ProjectContext, SessionAsset
 from sessioncache.stores.reading_async import read_session
 from sessioncache.stores.saving_async import AsyncMessageSaver
 from sessioncache.stores.sync_models import SessionMeta, SyncMode, SyncState, SyncStatus
@@ -80,8 +80,15 @@ class AsyncAssetStore:
             InvalidArgument, LimitExceeded: a bad id or value, or one that is too large; nothing is written.
             Conflict: others wrote each time that the transcript was to be swapped.
         """
+        for part, value, kind in (
+            ("asset", asset, SessionAsset),
+            ("history", getattr(asset, "history", None), ConversationHistory),
+            ("project_context", getattr(asset, "project_context", None), ProjectContext),
+        ):
+            if not isinstance(value, kind):
+                raise InvalidArgument(f"{part} must be a {kind.__name__}, not {type(value).__name__}")
         if asset.version != ASSET_VERSION:
-            raise InvalidArgument(f"the asset has version {asset.version}; this release writes {ASSET_VERSION}")
+            raise InvalidArgument(f"the asset has version {asset.version!r}; this release writes {ASSET_VERSION}")
         stored = Session(id=check_session_id(asset.id), labels=labels_of(asset))
         saver = AsyncMessageSaver(
             self._cache,

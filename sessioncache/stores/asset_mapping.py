@@ -14,7 +14,7 @@ from sessioncache.sessions.models import Session, SessionSummary
 from sessioncache.stores.asset_models import ASSET_VERSION, ConversationTurn, SessionAsset, checksum_of
 from sessioncache.stores.message_log import LogBase, fingerprint
 from sessioncache.stores.read_models import ReadSession
-from sessioncache.stores.stored_model import dumped, given, read_back, read_message, sound
+from sessioncache.stores.stored_model import dumped, dumped_messages, read_back, read_message, sound
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import JSONObject, datetime_from_ms, ms_from_datetime
 
@@ -55,10 +55,7 @@ PARTS: Final = (
 
 def turns_of(asset: SessionAsset) -> list[JSONObject]:
     """The turns as messages."""
-    return [
-        dumped(given(ConversationTurn, turn, what=f"turn {position}"))
-        for position, turn in enumerate(asset.history.turns)
-    ]
+    return dumped_messages(ConversationTurn, asset.history.turns, what="turn")
 
 
 def documents_of(asset: SessionAsset) -> JSONObject:

@@ -129,6 +129,9 @@ def plan_save(session: ActiveSession, stored: Session | None, further: Iterable[
     Raises:
         InvalidArgument: the session holds what could not be loaded again.
     """
+    for update in (*session.incremental_updates, *session.hot_context):
+        if not isinstance(update, ContextUpdate):
+            raise InvalidArgument(f"updates of a session must be ContextUpdate, not {type(update).__name__}")
     base = session.remembered()
     before = base or ContextBase(None, None, 0, 0, pinned=False, authoritative={}, created_at=_given_creation(session))
     current = {str(update.id): dumped(update) for update in (*session.incremental_updates, *session.hot_context)}

@@ -140,7 +140,8 @@ class RuntimeSession(Remembering):
             InvalidArgument: what could not be loaded again.
         """
         document = dumped(self, exclude=IN_THE_RECORD)
-        sound(RuntimeSession, {**document, "id": self.id}, what="the session")
+        record = {name: getattr(self, name) for name in IN_THE_RECORD - {"messages", "created_at", "updated_at"}}
+        sound(RuntimeSession, document | record, what="the session")
         state = document.get("agent_runtime_state")
         if state is not None:
             document["agent_runtime_state"] = {name: value for name, value in state.items() if name != BYPASS}

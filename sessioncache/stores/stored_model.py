@@ -6,6 +6,7 @@ could not be read back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar, get_args
 
@@ -22,7 +23,7 @@ from pydantic_core import ErrorDetails, PydanticSerializationError
 from sessioncache.errors import DecodeError, InvalidArgument
 from sessioncache.types import JSONObject
 
-__all__ = ["StoredModel", "dumped", "given", "read_back", "read_message", "sound"]
+__all__ = ["StoredModel", "dumped", "dumped_messages", "given", "read_back", "read_message", "sound"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -103,6 +104,22 @@ def given(kind: type[M], value: object, *, what: str) -> M:
         return kind.model_validate(value)
     except ValidationError as error:
         raise InvalidArgument(f"{what} is no {kind.__name__}: {_first(error)}") from error
+
+
+def dumped_messages(kind: type[BaseModel], messages: object, *, what: str) -> list[JSONObject]:
+    """What is stored of the messages that a caller gave.
+
+    Raises:
+        InvalidArgument: one is none, or its role is no text: nobody could read it back.
+    """
+    if not isinstance(messages, Sequence) or isinstance(messages, str | bytes):
+        raise InvalidArgument(f"{what}s must be a list, not {type(messages).__name__}")
+    found = []
+    for position, message in enumerate(messages):
+        found.append(dumped(given(kind, message, what=f"{what} {position}")))
+        if not isinstance(found[-1].get("role"), str):
+            raise InvalidArgument(f"{what} {position} is no {kind.__name__}: its role must be a text")
+    return found
 
 
 def read_back(kind: type[M], value: object, *, what: str, seq: int | None = None) -> M:

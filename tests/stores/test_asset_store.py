@@ -227,6 +227,7 @@ async def test_a_conflict_is_named(cache: AsyncSessionCache) -> None:
     assert [meta.sync_state for meta in await store.list()] == [SyncState.CONFLICT]
     await store.load("work")
     assert store.sync_status().is_fully_synced
+    assert [meta.sync_state for meta in await store.list()] == [SyncState.SYNCED]
 
 
 async def test_an_asset_of_ours_is_not_written_as_a_later_version(cache: AsyncSessionCache) -> None:

@@ -16,7 +16,9 @@ from sessioncache.stores import (
     RuntimeMessage,
     RuntimeSession,
     SessionAsset,
+    SessionCheckpoint,
     SkillConfig,
+    TranscriptMessage,
 )
 from sessioncache.testing import AsyncFaultyTransport
 from sessioncache.types import JSONObject
@@ -141,6 +143,71 @@ async def test_a_runtime_session_that_cannot_be_read_back_is_not_saved(
     loaded = await stores.runtime.load("r")
     assert loaded is not None
     assert loaded.kind == "root"
+
+
+@pytest.mark.parametrize("role", [5, None])
+async def test_a_message_that_nobody_could_read_is_not_saved(stores: Stores, role: object) -> None:
+    """A message whose role was set to no text is InvalidArgument to each contract that saves messages."""
+    said: tuple[Any, ...] = (
+        TranscriptMessage(role="user"),
+        ConversationTurn(role="user"),
+        RuntimeMessage(role="user"),
+    )
+    for one in said:
+        one.role = role
+    asset = SessionAsset(id="s")
+    asset.history.turns = [said[1]]
+    for save in (
+        stores.transcript.save("s", [said[0]]),
+        stores.asset.save(asset),
+        stores.runtime.save_runtime_session(RuntimeSession.model_construct(id="s", messages=[said[2]])),
+    ):
+        with pytest.raises(InvalidArgument, match="role"):
+            await save
+    assert not await stores.cache.sessions.exists("s")
+
+
+async def test_updates_and_checkpoints_that_nobody_could_read_are_not_saved(stores: Stores) -> None:
+    """What was set to something else than its kind is InvalidArgument also beside the save of a session."""
+    session_id = uuid4()
+    bad: Any = update("u")
+    bad.timestamp = "yesterday"
+    checkpoint: Any = SessionCheckpoint(session_id=session_id)
+    checkpoint.total_updates = "many"
+    session = ActiveSession(id=session_id)
+    cast("list[Any]", session.incremental_updates).append("text")
+    for save in (
+        stores.context.batch_save_updates(session_id, [bad]),
+        stores.context.save_checkpoint(checkpoint),
+        stores.context.save_session(session),
+    ):
+        with pytest.raises(InvalidArgument):
+            await save
+    assert not await stores.context.session_exists(session_id)
+
+
+@pytest.mark.parametrize(
+    "field, value", [("agent_runtime_state", ["x"]), ("metadata", "x"), ("messages", None), ("title", 5)]
+)
+async def test_a_runtime_session_of_other_kinds_is_named(stores: Stores, field: str, value: object) -> None:
+    """The error says which field is not of its kind."""
+    session = RuntimeSession(id="r")
+    setattr(session, field, value)
+    with pytest.raises(InvalidArgument, match=field):
+        await stores.runtime.save_runtime_session(session)
+
+
+async def test_what_is_no_session_is_named(stores: Stores) -> None:
+    """A mapping in the place of an asset or a runtime session, and parts of an asset that are none, are refused."""
+    other: Any = {"id": "s"}
+    for save in (stores.asset.save, stores.runtime.save_runtime_session, stores.runtime.save_runtime_only):
+        with pytest.raises(InvalidArgument, match="not dict"):
+            await save(other)
+    for part in ("history", "project_context"):
+        asset = SessionAsset(id="s")
+        setattr(asset, part, {})
+        with pytest.raises(InvalidArgument, match=part):
+            await stores.asset.save(asset)
 
 
 @pytest.mark.engines("valkey", "fakeredis")
