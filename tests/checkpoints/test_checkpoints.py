@@ -22,6 +22,7 @@ async def test_a_checkpoint_is_read_back(cache: AsyncSessionCache) -> None:
     assert (found.id, found.session_id, found.snapshot) == ("c1", "s", {"n": 1})
     session = await cache.sessions.get("s")
     assert session is not None
+    assert session.updated_at is not None
     # A server may look at its clock twice in one script.
     assert timedelta() <= found.saved_at - session.updated_at < timedelta(minutes=1)
     assert await cache.checkpoints.get("s", "c2") is None
