@@ -1,7 +1,8 @@
 """A wrapper that sends calls again, under the operation id they already have, until they are answered or time is up.
 
 The rule of this module: only errors that say `retryable` are repeated. A write carries its operation id inside, so
-that one that did run although no answer came is answered with its first reply, and happens once.
+that one that did run although no answer came is answered with its first reply, and happens once. Nothing is repeated
+once the cache was closed.
 """
 
 from __future__ import annotations
@@ -41,13 +42,14 @@ class AsyncRetryTransport:
         self._call_timeout_ms = call_timeout_ms
         self._wait_max_ms = wait_max_ms
         self._hooks = tuple(hooks)
+        self._is_closed = False
 
     async def call(self, call: Call[T]) -> T:
         """Send one call, again if need be."""
         try:
             return await self._inner.call(call)
         except SessionCacheError as error:
-            if not error.retryable:
+            if not self._may_pass(error):
                 raise
             self._tell(call.name, error)
         result: T
@@ -63,10 +65,10 @@ class AsyncRetryTransport:
             results = await self._inner.call_many(calls, return_errors=True)
         except SessionCacheError as error:
             # None was sent: the namespace could not be opened, or no node of the cluster told where to send.
-            if not error.retryable:
+            if not self._may_pass(error):
                 raise
             results = [error] * len(calls)
-        failure = next((result for result in results if is_retryable(result)), None)
+        failure = next((result for result in results if self._may_pass(result)), None)
         if failure is not None:
             self._tell(_name_of(calls), failure)
             await self._repeat(calls, results)
@@ -95,7 +97,11 @@ class AsyncRetryTransport:
 
     async def aclose(self) -> None:
         """Close what is wrapped."""
+        self._is_closed = True
         await self._inner.aclose()
+
+    def _may_pass(self, outcome: object) -> bool:
+        return is_retryable(outcome) and not self._is_closed
 
     def _attempts(self, name: str) -> AsyncRetrying:
         def tell(state: RetryCallState) -> None:
@@ -106,7 +112,7 @@ class AsyncRetryTransport:
         return AsyncRetrying(
             stop=stop_after_delay(self._call_timeout_ms / 1000),
             wait=wait_random_exponential(multiplier=0.01, max=self._wait_max_ms / 1000),
-            retry=retry_if_exception(is_retryable),
+            retry=retry_if_exception(self._may_pass),
             before_sleep=tell,
             reraise=True,
         )
