@@ -66,7 +66,7 @@ class Dialling:
                 limit_ms = self.settings.connect_timeout_ms
                 raise DriverTimeoutError(f"no connection to {where} within {limit_ms} ms") from None
             if isinstance(error, OSError):
-                raise DriverConnectionError(f"cannot connect to {where}: {error}") from error
+                raise DriverConnectionError(f"error connecting to {where}: {error}") from error
             raise
         return channel
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -139,11 +139,7 @@ class MultiplexNode(AsyncNode):
             if channel is None or channel.lost is not None or channel.loop is not asyncio.get_running_loop():
                 channel = await self._connected()
             unknown = self._unknown(calls)
-            commands = [pack(b"SCRIPT", b"LOAD", script.text) for script in unknown.values()]
-            for call in calls:
-                if asking:
-                    commands.append(ASKING)
-                commands.append(_packed(call))
+            commands = _commands(calls, unknown, asking=asking)
         except (RedisError, OSError) as error:
             return [error] * len(calls)
         # Whoever asks after this comes behind it on the same connection, and need not load it again.
@@ -161,9 +157,10 @@ class MultiplexNode(AsyncNode):
             )
             replies = replies[len(unknown) :]
         outcomes = replies[1::2] if asking else replies
-        for outcome in outcomes:
-            if isinstance(outcome, ResponseError) and str(outcome).startswith("READONLY"):
-                self._leave(channel)
+        if self._dialling.listener is not None:
+            outcomes = [_as_resp2(outcome) for outcome in outcomes]
+        if any(isinstance(outcome, ResponseError) and str(outcome).startswith("READONLY") for outcome in outcomes):
+            self._leave(channel)
         return outcomes
 
     def _unknown(self, calls: Sequence[Call[Any]]) -> dict[str, Script]:
@@ -238,6 +235,21 @@ def _dismiss(channel: Channel) -> None:
     # The other loop may have been closed already, and its connections with it.
     with suppress(RuntimeError):
         channel.loop.call_soon_threadsafe(channel.close)
+
+
+def _commands(calls: Sequence[Call[Any]], unknown: Mapping[str, Script], *, asking: bool) -> list[bytes]:
+    """What to send: scripts that the server may not have, then the calls, each behind ASKING if so."""
+    commands = [pack(b"SCRIPT", b"LOAD", script.text) for script in unknown.values()]
+    for call in calls:
+        if asking:
+            commands.append(ASKING)
+        commands.append(_packed(call))
+    return commands
+
+
+def _as_resp2(reply: Outcome) -> Outcome:
+    """A reply as decoders know it. Scripts answer alike in either protocol; of plain commands, maps were flat lists."""
+    return [part for pair in reply.items() for part in pair] if isinstance(reply, dict) else reply
 
 
 def _packed(call: Call[Any]) -> bytes:

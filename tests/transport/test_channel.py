@@ -157,11 +157,13 @@ def test_a_wire_that_is_full_holds_writers_back(loop: VirtualLoop) -> None:
         channel.pause_writing()
         calls += [ask(channel, b"b"), ask(channel, b"c")]
         await turns()
+        wire.say(b":1\r\n")
+        await turns()
         assert wire.writes == [b"a"]
         channel.resume_writing()
         await turns()
         assert wire.writes == [b"a", b"bc"]
-        wire.say(b":1\r\n:2\r\n:3\r\n")
+        wire.say(b":2\r\n:3\r\n")
         assert await asyncio.gather(*calls) == [[1], [2], [3]]
         channel.close()
 
@@ -398,20 +400,36 @@ def test_closing_tells_everybody(loop: VirtualLoop) -> None:
     loop.play(story)
 
 
-def test_a_retired_connection_ends_when_nobody_waits(loop: VirtualLoop) -> None:
-    """What was asked is answered first; then the connection goes, also where the last who waited was cancelled."""
+def test_a_retired_connection_ends_with_the_last_answer(loop: VirtualLoop) -> None:
+    """What was asked is answered first; with the last answer the connection goes."""
 
     async def story() -> None:
         channel, wire = connect()
-        call, cancelled = ask(channel, b"a"), ask(channel, b"b")
+        calls = [ask(channel, b"a"), ask(channel, b"b")]
         await turns()
         channel.retire()
-        assert channel.lost is None
         wire.say(b":1\r\n")
-        assert await call == [1]
+        assert str(channel.lost) == "None"
+        wire.say(b":2\r\n")
+        assert "closed on this side" in str(channel.lost)
+        assert await asyncio.gather(*calls) == [[1], [2]]
+        await channel.ended
+
+    loop.play(story)
+
+
+def test_a_retired_connection_does_not_wait_for_who_has_gone(loop: VirtualLoop) -> None:
+    """Where the last who waited was cancelled, the connection goes before the server would be given up."""
+
+    async def story() -> None:
+        channel, wire = connect()
+        cancelled = ask(channel, b"a")
+        await turns()
+        channel.retire()
         cancelled.cancel()
         await channel.ended
         assert wire.is_gone
+        assert "closed on this side" in str(channel.lost)
 
     loop.play(story)
 
