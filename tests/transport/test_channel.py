@@ -251,7 +251,7 @@ def test_an_idle_connection_has_no_timer(loop: VirtualLoop) -> None:
         wire.say(b":1\r\n")
         await call
         await asyncio.sleep(86_400)
-        assert [timer for timer in loop._scheduled if not timer.cancelled()] == []  # type: ignore[attr-defined]
+        assert loop.timers() == []
         call = ask(channel, b"b")
         await turns()
         wire.say(b":2\r\n")

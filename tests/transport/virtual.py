@@ -43,13 +43,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """The jumping clock's."""
         return self.clock.now
 
+    def timers(self) -> list[asyncio.TimerHandle]:
+        """What is still to come by itself."""
+        scheduled: list[asyncio.TimerHandle] = getattr(self, "_scheduled")  # noqa: B009 - it has no name for type checkers
+        return [timer for timer in scheduled if not timer.cancelled()]
+
     def play(self, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run to the end, and leave nothing behind: no task, no timer."""
         result = self.run_until_complete(story())
         assert asyncio.all_tasks(self) == set()
         # Timers that are still there have been left behind, unless they were cancelled, or fire once more to end.
         self.run_until_complete(asyncio.sleep(3_600))
-        assert [timer for timer in self._scheduled if not timer.cancelled()] == []  # type: ignore[attr-defined]
+        assert self.timers() == []
         return result
 
 
@@ -174,4 +179,7 @@ def token_in(reply: object) -> bytes:
     """The token that a reply holds."""
     if isinstance(reply, list):
         return token_in(next(part for part in reply if isinstance(part, bytes | list)))
-    return str(reply).encode() if isinstance(reply, Exception) else bytes(reply)  # type: ignore[call-overload]
+    if isinstance(reply, Exception):
+        return str(reply).encode()
+    assert isinstance(reply, bytes)
+    return reply
