@@ -17,6 +17,8 @@ from sessioncache import (
 from tests.engines import Engine
 from tests.engines.caches import make_async_cache
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 HASTY: dict[str, Any] = {"call_timeout_ms": 30, "retry_wait_max_ms": 5, "shards": 4}
 
 
