@@ -108,6 +108,14 @@ class Settings(BaseSettings):
     replication_timeout_ms: int = Field(default=500, ge=1)
     """Longest wait for those replicas."""
 
+    near_cache_bytes: int = Field(default=0, ge=0)
+    """Room in this process for records and newest messages that were read, given out again until the server tells that
+    they have changed; 0: none. Async caches on the shared connection only. Reads may be stale for up to
+    `near_cache_stale_ms`; writes of the same cache are seen at once."""
+
+    near_cache_stale_ms: int = Field(default=1_000, ge=1)
+    """Longest time since the server was known to have told all changes, for a read to be answered from that room."""
+
     entry_bytes_max: int = Field(default=1_048_576, ge=1)
     """Largest encoded message, or value of a metadata key, in bytes."""
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sessioncache.client.build import make_settings
 from sessioncache.client.handles_async import AsyncSessionHandle
+from sessioncache.errors import ConfigurationError
 from sessioncache.namespaces._async import AsyncNamespaces
 from sessioncache.namespaces.server import ServerFacts
+from sessioncache.near import NearCache
 from sessioncache.sessions._async import AsyncSessions
 from sessioncache.settings import Settings
 from sessioncache.telemetry import ConnectionState, TelemetryHook
@@ -59,6 +61,7 @@ class AsyncSessionCache:
         *,
         codec: Codec | None = None,
         hooks: Sequence[TelemetryHook] = (),
+        near: NearCache | None = None,
     ) -> None:
         """Build a cache over a transport of your own; most people want `from_url`.
 
@@ -67,8 +70,16 @@ class AsyncSessionCache:
             settings: options; the URL in them is not used.
             codec: how payloads are stored; plain JSON unless given.
             hooks: hear of every call.
+            near: what the transport tells of changes; given where the settings ask for a near-cache.
+
+        Raises:
+            ConfigurationError: the settings ask for a near-cache, and this transport has none.
         """
+        if settings.near_cache_bytes and near is None:
+            raise ConfigurationError("near_cache_bytes needs a cache that was made by AsyncSessionCache.from_url")
         self.settings = settings
+        self.near = near
+        """What this process remembers of the server, and how often that helped; None: `near_cache_bytes` is 0."""
         self.keys = Keyspace(settings.namespace, settings.shards)
         self.server: ServerFacts | None = None
         """What the server told about itself when the cache was opened."""
@@ -78,8 +89,8 @@ class AsyncSessionCache:
         self._transport = AsyncWatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         self._values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
-        self.sessions = AsyncSessions(self._transport, self.keys, encoder, self._values)
-        self.transcripts = AsyncTranscripts(self._transport, self.keys, encoder)
+        self.sessions = AsyncSessions(self._transport, self.keys, encoder, self._values, near)
+        self.transcripts = AsyncTranscripts(self._transport, self.keys, encoder, near)
 
     # Nouns are made, and their modules imported, when they are first asked for: most processes use a few of them.
 
@@ -205,7 +216,8 @@ class AsyncSessionCache:
             ConfigurationError: a URL, name or option that cannot work.
         """
         settings = make_settings(url, namespace, options)
-        return cls(connect(settings), settings, codec=codec, hooks=hooks)
+        near = NearCache.of(settings)
+        return cls(connect(settings, near), settings, codec=codec, hooks=hooks, near=near)
 
     @classmethod
     def from_client(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from sys import getsizeof
 from typing import Any, Literal
 
 from sessioncache.errors import InvalidArgument, LimitExceeded
+from sessioncache.near import NearCache
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import CURSOR, DEFAULT_USER, Listing, user_page
 from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
@@ -66,9 +68,15 @@ class AsyncSessions:
     """Session records: read, list, save with merge, edit, delete."""
 
     def __init__(
-        self, transport: AsyncTransport, keys: Keyspace, encoder: MessageEncoder, values: ValueEncoder
+        self,
+        transport: AsyncTransport,
+        keys: Keyspace,
+        encoder: MessageEncoder,
+        values: ValueEncoder,
+        near: NearCache | None = None,
     ) -> None:
         self._transport = transport
+        self._near = near
         self._keys = keys
         self._encoder = encoder
         self._values = values
@@ -76,13 +84,25 @@ class AsyncSessions:
     async def get(self, session_id: SessionId) -> Session | None:
         """The session's record.
 
-        Unknown or past its deadline: None. One round trip. Does not slide the expiry, unless the policy says so.
+        Unknown or past its deadline: None. One round trip, or none with a near-cache. Does not slide the expiry, unless
+        the policy says so.
 
         Raises:
             DataError: the record is damaged, torn or too new; never reported as absence.
         """
         keys = self._keys.session(check_session_id(session_id))
-        return await self._transport.call(lua.get(session=keys, now_override_ms=self._keys.now_override_ms))
+        call = lua.get(session=keys, now_override_ms=self._keys.now_override_ms)
+        near = self._near
+        if near is None or self._keys.now_override_ms is not None:
+            return await self._transport.call(call)
+        kept = near.get(keys, "record")
+        if kept is not None:
+            return call.decode(kept.value)
+        with near.fill(keys) as fill:
+            reply = await self._transport.call(call.watched(fill).undecoded())
+            session = call.decode(reply)
+            fill.keep("record", reply, size=0 if reply is None else getsizeof(reply) + sum(map(getsizeof, reply)))
+        return session
 
     async def exists(self, session_id: SessionId) -> bool:
         """Whether the session is there and its deadline has not passed.

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from sys import getsizeof
 from typing import Any, Literal
 
 from sessioncache.errors import InvalidArgument, LimitExceeded
+from sessioncache.near import NearCache
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import CURSOR, DEFAULT_USER, Listing, user_page
 from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
@@ -66,8 +68,16 @@ DELETE_FROM = (
 class Sessions:
     """Session records: read, list, save with merge, edit, delete."""
 
-    def __init__(self, transport: Transport, keys: Keyspace, encoder: MessageEncoder, values: ValueEncoder) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        keys: Keyspace,
+        encoder: MessageEncoder,
+        values: ValueEncoder,
+        near: NearCache | None = None,
+    ) -> None:
         self._transport = transport
+        self._near = near
         self._keys = keys
         self._encoder = encoder
         self._values = values
@@ -75,13 +85,25 @@ class Sessions:
     def get(self, session_id: SessionId) -> Session | None:
         """The session's record.
 
-        Unknown or past its deadline: None. One round trip. Does not slide the expiry, unless the policy says so.
+        Unknown or past its deadline: None. One round trip, or none with a near-cache. Does not slide the expiry, unless
+        the policy says so.
 
         Raises:
             DataError: the record is damaged, torn or too new; never reported as absence.
         """
         keys = self._keys.session(check_session_id(session_id))
-        return self._transport.call(lua.get(session=keys, now_override_ms=self._keys.now_override_ms))
+        call = lua.get(session=keys, now_override_ms=self._keys.now_override_ms)
+        near = self._near
+        if near is None or self._keys.now_override_ms is not None:
+            return self._transport.call(call)
+        kept = near.get(keys, "record")
+        if kept is not None:
+            return call.decode(kept.value)
+        with near.fill(keys) as fill:
+            reply = self._transport.call(call.watched(fill).undecoded())
+            session = call.decode(reply)
+            fill.keep("record", reply, size=0 if reply is None else getsizeof(reply) + sum(map(getsizeof, reply)))
+        return session
 
     def exists(self, session_id: SessionId) -> bool:
         """Whether the session is there and its deadline has not passed.

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Literal
 
 from sessioncache.errors import Conflict, InvalidArgument
+from sessioncache.near import NearCache
 from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
 from sessioncache.transcripts.paging import Window, fits, page_from
+from sessioncache.transcripts.tail import Tail, page_again
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import (
     NO_BASE,
@@ -21,7 +23,7 @@ from sessioncache.types import (
     check_session_id,
     check_user,
 )
-from sessioncache.wire.call import Write
+from sessioncache.wire.call import Watch, Write
 from sessioncache.wire.keys import Keyspace, SessionKeys
 from sessioncache.wire.messages import BATCH_ITEMS_MAX, MessageEncoder
 
@@ -36,8 +38,11 @@ STAGING_TRIES = 5
 class AsyncTranscripts:
     """The messages of sessions: append, read, replace, pop, delete."""
 
-    def __init__(self, transport: AsyncTransport, keys: Keyspace, encoder: MessageEncoder) -> None:
+    def __init__(
+        self, transport: AsyncTransport, keys: Keyspace, encoder: MessageEncoder, near: NearCache | None = None
+    ) -> None:
         self._transport = transport
+        self._near = near
         self._keys = keys
         self._encoder = encoder
 
@@ -88,8 +93,9 @@ class AsyncTranscripts:
     ) -> TranscriptPage:
         """A page of messages, oldest first: the last n, a range of sequence numbers, or the next page of either.
 
-        Unknown session: an empty page whose `exists` is False. One round trip; costs what it answers, however long the
-        transcript is. Does not slide the expiry, unless the policy says so.
+        Unknown session: an empty page whose `exists` is False. One round trip, or, for the last n with a near-cache,
+        none; costs what it answers, however long the transcript is. Does not slide the expiry, unless the policy says
+        so.
 
         Args:
             session_id: whose transcript.
@@ -108,16 +114,31 @@ class AsyncTranscripts:
         """
         keys = self._keys.session(check_session_id(session_id))
         window = Window.of(last=last, start=start, stop=stop, limit=limit, cursor=cursor)
-        raw = await self._read(keys, window)
-        return page_from(raw, window, self._encoder, skip=on_corrupt == "skip")
+        near = self._near
+        if near is None or last is None or self._keys.now_override_ms is not None:
+            raw = await self._read(keys, window)
+            return page_from(raw, window, self._encoder, skip=on_corrupt == "skip")
+        kept = near.get(keys, "tail", extent=last)
+        if kept is not None:
+            tail: Tail = kept.value
+            if tail.messages is None:
+                near.grow(keys, "tail", tail.prepare(self._encoder))
+            return page_again(tail, window, self._encoder)
+        with near.fill(keys) as fill:
+            raw = await self._read(keys, window, fill)
+            page = page_from(raw, window, self._encoder, skip=on_corrupt == "skip")
+            if not page.skipped:
+                tail = Tail.of(raw)
+                fill.keep("tail", tail, size=tail.size, extent=tail.extent)
+        return page
 
-    async def _read(self, keys: SessionKeys, window: Window) -> RawPage | None:
+    async def _read(self, keys: SessionKeys, window: Window, watch: Watch | None = None) -> RawPage | None:
         """Read record and entries side by side; in one moment, where the two do not fit together."""
         now, limit = self._keys.now_override_ms, window.limit or 1
         start, stop, newest = window.start, window.stop, window.newest
         head, entries = await self._transport.call_many(
             [
-                lua.head(session=keys, now_override_ms=now),
+                lua.head(session=keys, now_override_ms=now).watched(watch),
                 lua.read(session=keys, start=start, stop=stop, limit=limit, newest=newest),
             ]
         )

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Literal
 
 from sessioncache.errors import Conflict, InvalidArgument
+from sessioncache.near import NearCache
 from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
 from sessioncache.transcripts.paging import Window, fits, page_from
+from sessioncache.transcripts.tail import Tail, page_again
 from sessioncache.transport.base import Transport
 from sessioncache.types import (
     NO_BASE,
@@ -22,7 +24,7 @@ from sessioncache.types import (
     check_session_id,
     check_user,
 )
-from sessioncache.wire.call import Write
+from sessioncache.wire.call import Watch, Write
 from sessioncache.wire.keys import Keyspace, SessionKeys
 from sessioncache.wire.messages import BATCH_ITEMS_MAX, MessageEncoder
 
@@ -37,8 +39,11 @@ STAGING_TRIES = 5
 class Transcripts:
     """The messages of sessions: append, read, replace, pop, delete."""
 
-    def __init__(self, transport: Transport, keys: Keyspace, encoder: MessageEncoder) -> None:
+    def __init__(
+        self, transport: Transport, keys: Keyspace, encoder: MessageEncoder, near: NearCache | None = None
+    ) -> None:
         self._transport = transport
+        self._near = near
         self._keys = keys
         self._encoder = encoder
 
@@ -89,8 +94,9 @@ class Transcripts:
     ) -> TranscriptPage:
         """A page of messages, oldest first: the last n, a range of sequence numbers, or the next page of either.
 
-        Unknown session: an empty page whose `exists` is False. One round trip; costs what it answers, however long the
-        transcript is. Does not slide the expiry, unless the policy says so.
+        Unknown session: an empty page whose `exists` is False. One round trip, or, for the last n with a near-cache,
+        none; costs what it answers, however long the transcript is. Does not slide the expiry, unless the policy says
+        so.
 
         Args:
             session_id: whose transcript.
@@ -109,16 +115,31 @@ class Transcripts:
         """
         keys = self._keys.session(check_session_id(session_id))
         window = Window.of(last=last, start=start, stop=stop, limit=limit, cursor=cursor)
-        raw = self._read(keys, window)
-        return page_from(raw, window, self._encoder, skip=on_corrupt == "skip")
+        near = self._near
+        if near is None or last is None or self._keys.now_override_ms is not None:
+            raw = self._read(keys, window)
+            return page_from(raw, window, self._encoder, skip=on_corrupt == "skip")
+        kept = near.get(keys, "tail", extent=last)
+        if kept is not None:
+            tail: Tail = kept.value
+            if tail.messages is None:
+                near.grow(keys, "tail", tail.prepare(self._encoder))
+            return page_again(tail, window, self._encoder)
+        with near.fill(keys) as fill:
+            raw = self._read(keys, window, fill)
+            page = page_from(raw, window, self._encoder, skip=on_corrupt == "skip")
+            if not page.skipped:
+                tail = Tail.of(raw)
+                fill.keep("tail", tail, size=tail.size, extent=tail.extent)
+        return page
 
-    def _read(self, keys: SessionKeys, window: Window) -> RawPage | None:
+    def _read(self, keys: SessionKeys, window: Window, watch: Watch | None = None) -> RawPage | None:
         """Read record and entries side by side; in one moment, where the two do not fit together."""
         now, limit = self._keys.now_override_ms, window.limit or 1
         start, stop, newest = window.start, window.stop, window.newest
         head, entries = self._transport.call_many(
             [
-                lua.head(session=keys, now_override_ms=now),
+                lua.head(session=keys, now_override_ms=now).watched(watch),
                 lua.read(session=keys, start=start, stop=stop, limit=limit, newest=newest),
             ]
         )

@@ -11,7 +11,7 @@ from sessioncache.types import JSONObject, datetime_from_ms
 __all__ = ["Appended", "Entry", "Replaced", "TranscriptPage"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Entry:
     """One message and where it stands."""
 
@@ -25,10 +25,20 @@ class Entry:
     message: JSONObject
     """The decoded message."""
 
+    def __init__(self, seq: int, ms: int, payload: bytes, message: JSONObject) -> None:
+        """Made fifty at a time: so it takes two thirds of what a frozen dataclass takes by itself."""
+        _set_seq(self, seq)
+        _set_ms(self, ms)
+        _set_payload(self, payload)
+        _set_message(self, message)
+
     @property
     def at(self) -> datetime:
         """When the server took it."""
         return datetime_from_ms(self.ms)
+
+
+_set_seq, _set_ms, _set_payload, _set_message = [vars(Entry)[name].__set__ for name in Entry.__slots__]
 
 
 @dataclass(frozen=True, slots=True)

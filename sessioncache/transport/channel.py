@@ -18,6 +18,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from math import inf
 from typing import Any, Final, Protocol, cast
 
 import hiredis
@@ -104,6 +105,8 @@ class Channel(asyncio.Protocol):
         """What there is no room for yet."""
         self._is_paused = False
         self._is_retired = False
+        self.confirmed_at = -inf
+        """When the last commands that were answered had been asked: pushes for what was before this have come."""
         self._heard_at = self.loop.time()
         self._watch: asyncio.TimerHandle | None = None
         self._was_late = False
@@ -132,6 +135,11 @@ class Channel(asyncio.Protocol):
         if self._watch is None:
             self._watch_out()
         return await place.future
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is there, and is to be used further."""
+        return self.lost is None and not self._is_retired
 
     def close(self) -> None:
         """Close at once: whoever waits hears that the connection was lost."""
@@ -236,6 +244,7 @@ class Channel(asyncio.Protocol):
         if len(place.replies) == place.expected:
             self._places.popleft()
             self._in_flight -= place.expected
+            self.confirmed_at = place.asked_at
             if not place.future.done():
                 place.future.set_result(place.replies)
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from sessioncache.errors import ConfigurationError
+from sessioncache.near import NearCache
 from sessioncache.settings import Settings
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import AsyncPrepare, AsyncTransport
@@ -31,15 +32,24 @@ from sessioncache.transport.retry_async import AsyncRetryTransport
 __all__ = ["connect", "stack", "wrap_client"]
 
 
-def connect(settings: Settings) -> AsyncTransport:
+def connect(settings: Settings, near: NearCache | None = None) -> AsyncTransport:
     """The lowest transport for the settings' URL. Dials nothing yet.
+
+    Args:
+        settings: where to, and how.
+        near: is told what may have changed.
 
     Raises:
         ConfigurationError: the URL cannot work, or two settings exclude each other.
     """
     endpoint = parse_url(settings)
     is_shared = settings.transport == "multiplex" or (settings.transport == "auto" and settings.durability == "primary")
-    nodes = multiplexed(settings, endpoint) if is_shared else pooled(settings, endpoint)
+    if near is not None and not is_shared:
+        raise ConfigurationError(
+            'near_cache_bytes needs transport="multiplex": servers tell of changes on the shared connection only; '
+            "set it to 0"
+        )
+    nodes = multiplexed(settings, endpoint, near=near) if is_shared else pooled(settings, endpoint)
     if endpoint.kind == "cluster":
         return AsyncClusterTransport(nodes, endpoint.hosts)
     return AsyncRedisTransport(nodes(None))

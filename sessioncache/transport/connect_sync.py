@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from redis import Redis
 
 from sessioncache.errors import ConfigurationError
+from sessioncache.near import NearCache
 from sessioncache.settings import Settings
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import Prepare, Transport
@@ -32,15 +33,24 @@ from sessioncache.transport.retry_sync import RetryTransport
 __all__ = ["connect", "stack", "wrap_client"]
 
 
-def connect(settings: Settings) -> Transport:
+def connect(settings: Settings, near: NearCache | None = None) -> Transport:
     """The lowest transport for the settings' URL. Dials nothing yet.
+
+    Args:
+        settings: where to, and how.
+        near: is told what may have changed.
 
     Raises:
         ConfigurationError: the URL cannot work, or two settings exclude each other.
     """
     endpoint = parse_url(settings)
     is_shared = settings.transport == "multiplex" or (settings.transport == "auto" and settings.durability == "primary")
-    nodes = multiplexed(settings, endpoint) if is_shared else pooled(settings, endpoint)
+    if near is not None and not is_shared:
+        raise ConfigurationError(
+            'near_cache_bytes needs transport="multiplex": servers tell of changes on the shared connection only; '
+            "set it to 0"
+        )
+    nodes = multiplexed(settings, endpoint, near=near) if is_shared else pooled(settings, endpoint)
     if endpoint.kind == "cluster":
         return ClusterTransport(nodes, endpoint.hosts)
     return RedisTransport(nodes(None))

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from sessioncache.errors import ConfigurationError
+from sessioncache.near import NearCache
 from sessioncache.settings import Settings
 from sessioncache.transport.channel import Channel, NotSent, PushListener
 from sessioncache.transport.clients_async import cluster_client, sentinel_clients, server_client
@@ -43,7 +44,7 @@ PAUSE_MS: Final = 5
 
 
 def multiplexed(
-    settings: Settings, endpoint: Endpoint, pushes: PushListener | None = None
+    settings: Settings, endpoint: Endpoint, pushes: PushListener | None = None, *, near: NearCache | None = None
 ) -> Callable[[Address | None], AsyncNode]:
     """What makes a node: of the cluster's server at an address, or, for None, of the server that the endpoint names.
 
@@ -51,6 +52,7 @@ def multiplexed(
         settings: limits, certificates, names.
         endpoint: where the server is, and who we are.
         pushes: connections speak RESP3, and it hears what the servers say unasked.
+        near: hears of that, and of writes.
 
     Raises:
         ConfigurationError: writes shall wait for replicas.
@@ -70,8 +72,8 @@ def multiplexed(
             listener = cluster_client(settings, endpoint, *address)
         else:
             listener = server_client(settings, endpoint)
-        dialling = Dialling(settings, endpoint, address, pushes)
-        return MultiplexNode(dialling, listener, limit_ms=settings.command_timeout_ms, besides=besides)
+        dialling = Dialling(settings, endpoint, address, near if pushes is None else pushes)
+        return MultiplexNode(dialling, listener, limit_ms=settings.command_timeout_ms, besides=besides, near=near)
 
     return node
 
@@ -79,7 +81,15 @@ def multiplexed(
 class MultiplexNode(AsyncNode):
     """One server, and which scripts it is known to have; calls share a connection, blocking reads have their own."""
 
-    def __init__(self, dialling: Dialling, listener: Redis, *, limit_ms: int, besides: Sequence[Redis] = ()) -> None:
+    def __init__(
+        self,
+        dialling: Dialling,
+        listener: Redis,
+        *,
+        limit_ms: int,
+        besides: Sequence[Redis] = (),
+        near: NearCache | None = None,
+    ) -> None:
         """Prepare; dials nothing yet.
 
         Args:
@@ -87,9 +97,11 @@ class MultiplexNode(AsyncNode):
             listener: a client for blocking reads.
             limit_ms: longest wait for an answer.
             besides: further clients to close with this node.
+            near: hears of every write.
         """
         super().__init__(listener, listener, limit_ms=limit_ms, besides=besides)
         self._dialling = dialling
+        self._near = near
         self._pause_max_s = dialling.settings.retry_wait_max_ms / 4000
         self._channel: Channel | None = None
         self._dial: asyncio.Task[Channel] | None = None
@@ -113,6 +125,8 @@ class MultiplexNode(AsyncNode):
         """Close the connections. What is under way is waited for, for as long as an answer may take."""
         self._is_closed = True
         self._channel = None
+        if self._near is not None:
+            self._near.clear()
         dial, loop = self._dial, asyncio.get_running_loop()
         if dial is not None and not dial.done() and dial.get_loop() is loop:
             dial.cancel()
@@ -134,12 +148,26 @@ class MultiplexNode(AsyncNode):
             _dismiss(channel)
 
     async def _send(self, calls: Sequence[Call[Any]], *, asking: bool) -> list[Outcome]:
+        if self._near is None:
+            return await self._exchange(calls, asking=asking)
+        written = [call.keys for call in calls if call.writes]
+        for keys in written:
+            self._near.on_write(keys)
+        try:
+            return await self._exchange(calls, asking=asking)
+        finally:
+            # Also where nobody knows whether it ran, and for what was read while it was under way.
+            for keys in written:
+                self._near.on_write(keys)
+
+    async def _exchange(self, calls: Sequence[Call[Any]], *, asking: bool) -> list[Outcome]:
         channel = self._channel
         try:
             if channel is None or channel.lost is not None or channel.loop is not asyncio.get_running_loop():
                 channel = await self._connected()
             unknown = self._unknown(calls)
-            commands = _commands(calls, unknown, asking=asking)
+            fronts = self._fronts(calls, channel, asking=asking)
+            commands = _commands(calls, unknown, fronts)
         except (RedisError, OSError) as error:
             return [error] * len(calls)
         # Whoever asks after this comes behind it on the same connection, and need not load it again.
@@ -156,12 +184,24 @@ class MultiplexNode(AsyncNode):
                 sha for sha, reply in zip(unknown, replies, strict=False) if isinstance(reply, Exception)
             )
             replies = replies[len(unknown) :]
-        outcomes = replies[1::2] if asking else replies
+        outcomes = _outcomes(calls, fronts, replies) if fronts else replies
         if self._dialling.listener is not None:
             outcomes = [_as_resp2(outcome) for outcome in outcomes]
         if any(isinstance(outcome, ResponseError) and str(outcome).startswith("READONLY") for outcome in outcomes):
             self._leave(channel)
         return outcomes
+
+    def _fronts(self, calls: Sequence[Call[Any]], channel: Channel, *, asking: bool) -> list[list[bytes]]:
+        """What goes in front of each call; empty where nothing does."""
+        if asking:
+            # A slot that is on its way: who asks here is not told of changes.
+            for call in calls:
+                if call.watch is not None:
+                    call.watch.doubt()
+            return [[ASKING]] * len(calls)
+        if self._near is None or all(call.watch is None for call in calls):
+            return []
+        return [[] if call.watch is None else [pack(*part) for part in call.watch.send(channel)] for call in calls]
 
     def _unknown(self, calls: Sequence[Call[Any]]) -> dict[str, Script]:
         """The scripts among the calls that the server may not have, by their hash."""
@@ -223,6 +263,8 @@ class MultiplexNode(AsyncNode):
             # A cache is used by one event loop at a time; the one before may be gone.
             if former.loop is not loop:
                 _dismiss(former)
+                if self._near is not None:
+                    self._near.clear()
         self._open = {former for former in self._open if former.lost is None and former.loop is loop}
         self._open.add(channel)
         self._channel = channel
@@ -237,14 +279,32 @@ def _dismiss(channel: Channel) -> None:
         channel.loop.call_soon_threadsafe(channel.close)
 
 
-def _commands(calls: Sequence[Call[Any]], unknown: Mapping[str, Script], *, asking: bool) -> list[bytes]:
-    """What to send: scripts that the server may not have, then the calls, each behind ASKING if so."""
+def _commands(
+    calls: Sequence[Call[Any]], unknown: Mapping[str, Script], fronts: Sequence[Sequence[bytes]]
+) -> list[bytes]:
+    """What to send: scripts that the server may not have, then the calls, each behind what goes in front of it."""
     commands = [pack(b"SCRIPT", b"LOAD", script.text) for script in unknown.values()]
-    for call in calls:
-        if asking:
-            commands.append(ASKING)
+    if not fronts:
+        return commands + [_packed(call) for call in calls]
+    for call, front in zip(calls, fronts, strict=True):
+        commands += front
         commands.append(_packed(call))
     return commands
+
+
+def _outcomes(
+    calls: Sequence[Call[Any]], fronts: Sequence[Sequence[bytes]], replies: Sequence[Outcome]
+) -> list[Outcome]:
+    """The outcomes of the calls; who wants to know hears what was answered in front of them."""
+    outcomes: list[Outcome] = []
+    at = 0
+    for call, front in zip(calls, fronts, strict=True):
+        if call.watch is not None and front != [ASKING]:
+            call.watch.answered(replies[at : at + len(front)])
+        at += len(front)
+        outcomes.append(replies[at])
+        at += 1
+    return outcomes
 
 
 def _as_resp2(reply: Outcome) -> Outcome:

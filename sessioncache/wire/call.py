@@ -6,20 +6,33 @@ The rule of this module: building a `Call` sends nothing. Only a transport sends
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from sessioncache.errors import InvalidArgument
 from sessioncache.types import NO_BASE, Base
 from sessioncache.wire.keys import Key, Keyspace, SessionKeys
 from sessioncache.wire.script import Script
 
-__all__ = ["Arg", "Call", "Write", "new_operation_id", "operation_id_for", "optional"]
+__all__ = ["Arg", "Call", "Watch", "Write", "new_operation_id", "operation_id_for", "optional"]
 
 Arg: TypeAlias = bytes | str | int
 T = TypeVar("T")
+
+
+class Watch(Protocol):
+    """Who wants to know over which connection a call was answered, and has something asked in front of it."""
+
+    def send(self, line: Any) -> Sequence[tuple[Any, ...]]:  # noqa: ANN401 - a connection, of whatever kind
+        """The commands to send in front of the call, with nothing between them."""
+
+    def answered(self, replies: Sequence[Any]) -> None:
+        """Their replies, errors among them. Not called where none came."""
+
+    def doubt(self) -> None:
+        """They were not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +63,26 @@ class Call(Generic[T]):
     outcome: Callable[[T], str] | None = None
     """What to tell the telemetry hook about a successful answer."""
 
+    watch: Watch | None = None
+    """For an answer that may be kept. Only connections that hear of changes look at it."""
+
+    def watched(self, watch: Watch | None) -> Call[T]:
+        """The same, for an answer that may be kept."""
+        return self if watch is None else replace(self, watch=watch)
+
+    def undecoded(self) -> Call[Any]:
+        """The same, answering the reply as it came."""
+        call: Call[Any] = self
+        return replace(call, decode=_as_it_came, outcome=None)
+
     @property
     def route(self) -> Key:
         """The key whose slot decides where this call goes."""
         return self.keys[0] if self.routed_by is None else self.routed_by
+
+
+def _as_it_came(reply: object) -> object:
+    return reply
 
 
 def optional(value: int | None) -> Arg:

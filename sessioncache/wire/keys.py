@@ -37,6 +37,8 @@ __all__ = [
     "escape",
     "kind_of",
     "namespace_of",
+    "record_of",
+    "shard_prefix_of",
     "unescape",
 ]
 
@@ -202,6 +204,17 @@ def namespace_of(key: str) -> str | None:
     """The namespace that a key belongs to, or None for a key that is none of ours."""
     found = re.match(r"sc:\{([A-Za-z0-9._-]+)(?::\d+)?\}:", key)
     return found.group(1) if found else None
+
+
+def shard_prefix_of(key: str) -> str:
+    """What every key of this key's shard begins with."""
+    return key[: key.find("}") + 1]
+
+
+def record_of(key: str) -> str | None:
+    """The record's key of the session that a key belongs to; None: it is no session's."""
+    shard, mark, rest = key.partition("}:s:")
+    return f"{shard}{mark}{rest.partition(':')[0]}" if rest else None
 
 
 def escape(text: str) -> str:

@@ -1,0 +1,115 @@
+"""The newest messages of a transcript, as they are kept in memory, and the pages that are made of them.
+
+The rule of this module: what is given out is never what is kept. Messages are copied for each page, all else cannot be
+changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import inf
+from sys import getsizeof
+from typing import Final
+
+from sessioncache.transcripts.lua import RawEntry, RawPage
+from sessioncache.transcripts.models import Entry, TranscriptPage
+from sessioncache.transcripts.paging import Window
+from sessioncache.types import JSONObject
+from sessioncache.wire.copies import Plan, TooDeepError, copied, plan_of
+from sessioncache.wire.messages import MessageEncoder
+
+__all__ = ["Tail", "page_again"]
+
+TAIL_BYTES: Final = 700
+"""What a tail costs besides its entries."""
+
+ENTRY_BYTES: Final = 96
+"""What an entry costs besides its payload: two numbers, and its places in three rows."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """A page without messages, and its entries in rows, oldest first."""
+
+    head: RawPage | None
+    """None: there is no such session."""
+    seqs: tuple[int, ...]
+    times_ms: tuple[int, ...]
+    payloads: tuple[bytes, ...]
+    cursor: tuple[int, str | None] | None = None
+    """What leads to older ones from a page of so many messages: the last one that was asked for."""
+    messages: list[JSONObject] | None = None
+    """Never given out, only copies of them; None: `prepare` comes first. None
+    of them, where they are not for copying."""
+    plans: list[Plan] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, raw: RawPage | None) -> Tail:
+        """What to keep of a reply, whose entries are newest first."""
+        if raw is None:
+            return cls(None, (), (), ())
+        shown = raw.entries[::-1]
+        return cls(
+            replace(raw, entries=()),
+            tuple([entry.seq for entry in shown]),
+            tuple([entry.ms for entry in shown]),
+            tuple([entry.payload for entry in shown]),
+        )
+
+    def prepare(self, encoder: MessageEncoder) -> int:
+        """Decode the messages, once for all pages; answers the bytes that they take.
+
+        Not done before the first page is made: most of what is kept may never be asked for.
+        """
+        self.messages = messages = self._decoded(encoder, 0)
+        size = 0
+        try:
+            for message, payload in zip(messages, self.payloads, strict=True):
+                plan, more = plan_of(message)
+                self.plans.append(plan)
+                # One character beyond ASCII can make a text of one byte a character one of four.
+                size += more + len(payload) * (1 if payload.isascii() and b"\\u" not in payload else 4)
+        except TooDeepError:
+            self.messages, self.plans = [], []
+            return 0
+        return size
+
+    def copies(self, first: int, encoder: MessageEncoder) -> list[JSONObject]:
+        """New copies of the messages from this one on."""
+        if not self.messages:
+            return self._decoded(encoder, first)
+        return list(map(copied, self.messages[first:], self.plans[first:]))
+
+    def _decoded(self, encoder: MessageEncoder, first: int) -> list[JSONObject]:
+        rows = zip(self.payloads[first:], self.seqs[first:], strict=True)
+        return [encoder.decode(payload, seq=seq) for payload, seq in rows]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return TAIL_BYTES + len(self.payloads) * ENTRY_BYTES + sum(map(getsizeof, self.payloads))
+
+    @property
+    def extent(self) -> float:
+        """How many of the last messages it has; infinite: all that there are."""
+        return inf if self.head is None or len(self.seqs) >= self.head.count else len(self.seqs)
+
+
+def page_again(tail: Tail, window: Window, encoder: MessageEncoder) -> TranscriptPage:
+    """The page of the last messages."""
+    head = tail.head
+    if head is None:
+        return TranscriptPage((), exists=False, gen=None, revision=0, count=0, cursor=None)
+    first = max(len(tail.seqs) - window.limit, 0)
+    seqs = tail.seqs[first:]
+    if tail.cursor is None or tail.cursor[0] != window.limit:
+        oldest = tuple([RawEntry(seq, 0, b"") for seq in seqs[:1]])
+        tail.cursor = window.limit, window.after(oldest, head)
+    return TranscriptPage(
+        tuple(map(Entry, seqs, tail.times_ms[first:], tail.payloads[first:], tail.copies(first, encoder))),
+        exists=True,
+        gen=head.gen,
+        revision=head.revision,
+        count=head.count,
+        cursor=tail.cursor[1],
+    )
