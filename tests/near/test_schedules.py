@@ -37,13 +37,11 @@ class Store:
         self.history: list[tuple[float, str, int]] = []
         self.tracked: dict[str, set[TrackingServer]] = {}
 
-    def change(self, key: str) -> int:
-        """One more, and everybody who wanted to hear of it is told, once."""
+    def change(self, key: str) -> set[TrackingServer]:
+        """One more; who wanted to hear of it is told, once."""
         self.numbers[key] += 1
         self.history.append((self.loop.time(), key, self.numbers[key]))
-        for server in self.tracked.pop(key, set()):
-            server.tell(key)
-        return self.numbers[key]
+        return self.tracked.pop(key, set())
 
     def at(self, key: str, moment: float) -> int:
         """What the number was at a moment."""
@@ -58,6 +56,7 @@ class TrackingServer(Wire):
         self._chance = chance
         self._reader = hiredis.Reader()
         self._incoming: deque[bytes] = deque()
+        self._outgoing: deque[bytes] = deque()
         self._out = b""
         self.told: deque[int] = deque()
         """The numbers of the changes whose pushes are on their way."""
@@ -101,20 +100,29 @@ class TrackingServer(Wire):
             case "HGET":
                 return b"$-1\r\n"
             case "WRITE":
-                return b":%d\r\n" % self._store.change(key)
+                for server in self._store.change(key):
+                    # Who writes is told behind the reply.
+                    self._loop.call_soon(server.tell, key) if server is self else server.tell(key)
         return b":%d\r\n" % self._store.numbers[key]
 
     def _go_on(self) -> None:
+        """Put a piece of what is to be said on its way."""
         size = self._chance.choice([1, 7, 40, 100_000, 100_000, 100_000])
         piece, self._out = self._out[:size], self._out[size:]
+        if piece:
+            self._outgoing.append(piece)
+            self._loop.call_later(self._chance.choice([0.0, 0.001, 0.02, 0.3]), self._arrive)
+            self._loop.call_later(self._chance.choice([0.0, 0.001]), self._go_on)
+
+    def _arrive(self) -> None:
+        """The next piece is there; what is behind it is not yet."""
+        piece = self._outgoing.popleft()
         if self._ends_after is not None and self._said + len(piece) > self._ends_after:
             self.say(piece[: self._ends_after - self._said])
             self.lose(ConnectionResetError("reset"))
             return
         self._said += len(piece)
-        if piece and not self.is_gone:
-            self.say(piece)
-            self._loop.call_later(self._chance.choice([0.0, 0.001]), self._go_on)
+        self.say(piece)
 
 
 class Story:
@@ -165,7 +173,8 @@ class Story:
         for _ in range(self.chance.randrange(20)):
             await asyncio.sleep(self.chance.choice([0.001, 0.02, 0.1]))
             key = str(self.chance.choice(SESSIONS).record)
-            self.store.change(key)
+            for server in self.store.change(key):
+                server.tell(key)
 
     async def _work(self) -> None:
         """A task of this process reads and writes."""
