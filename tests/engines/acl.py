@@ -15,6 +15,7 @@ NAMESPACE_PREFIX = "t"
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "connection": ("ping", "select", "info", "client|setname", "client|setinfo"),
+    "near-cache": ("client|tracking", "client|caching"),
     "cluster": ("cluster|slots", "asking"),
     "scripts": ("evalsha", "script|load", "time"),
     "keys": ("exists", "unlink", "rename", "persist", "pexpire", "pexpireat"),
