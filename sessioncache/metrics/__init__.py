@@ -11,11 +11,27 @@ from typing import TYPE_CHECKING, Any
 from sessioncache.metrics.names import METRICS, Metric
 
 if TYPE_CHECKING:
-    from sessioncache.metrics.prometheus import NamespaceMetrics, PrometheusHook, WorkerMetrics, new_registry, render
+    from sessioncache.metrics.prometheus import (
+        NamespaceMetrics,
+        NearMetrics,
+        PrometheusHook,
+        WorkerMetrics,
+        new_registry,
+        render,
+    )
 
-__all__ = ["METRICS", "Metric", "NamespaceMetrics", "PrometheusHook", "WorkerMetrics", "new_registry", "render"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "NamespaceMetrics",
+    "NearMetrics",
+    "PrometheusHook",
+    "WorkerMetrics",
+    "new_registry",
+    "render",
+]
 
-LAZY = frozenset({"NamespaceMetrics", "PrometheusHook", "WorkerMetrics", "new_registry", "render"})
+LAZY = frozenset(__all__) - {"METRICS", "Metric"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attributes are of any type

@@ -93,6 +93,19 @@ MERGES: Final = Metric(
     "Runtime saves by whose authoritative group won: stored, incoming, or created where there was none.",
     ("outcome",),
 )
+NEAR_READS: Final = Metric(
+    "sessioncache_near_reads_total",
+    "counter",
+    "Reads that the near-cache was asked for: hit was answered from memory, miss by the server.",
+    ("outcome",),
+)
+NEAR_DROPPED: Final = Metric(
+    "sessioncache_near_dropped_values_total",
+    "counter",
+    "What the near-cache dropped because it had changed, or a connection was lost.",
+)
+NEAR_VALUES: Final = Metric("sessioncache_near_kept_values", "gauge", "Records and tails in the near-cache.")
+NEAR_BYTES: Final = Metric("sessioncache_near_size_bytes", "gauge", "Bytes that they take.")
 WORKER_RUNS: Final = Metric(
     "sessioncache_worker_runs_total", "counter", "Runs of background jobs over one shard.", ("job", "outcome")
 )
@@ -158,6 +171,10 @@ METRICS: Final[tuple[Metric, ...]] = (
     CALL_REPEATS,
     CALL_SENT,
     MERGES,
+    NEAR_READS,
+    NEAR_DROPPED,
+    NEAR_VALUES,
+    NEAR_BYTES,
     WORKER_RUNS,
     WORKER_RUN_DURATION,
     WORKER_RUNS_IN_PROGRESS,

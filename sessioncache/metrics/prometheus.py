@@ -15,6 +15,7 @@ from typing import TypeAlias
 try:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
     from prometheus_client.exposition import choose_encoder
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
     from prometheus_client.metrics_core import Metric as Family
     from prometheus_client.registry import Collector
 except ImportError as error:
@@ -26,10 +27,11 @@ except ImportError as error:
 
 from sessioncache.metrics import names
 from sessioncache.metrics.names import Metric
+from sessioncache.near import NearCache
 from sessioncache.stats import NamespaceStats
 from sessioncache.telemetry import CallRecord
 
-__all__ = ["NamespaceMetrics", "PrometheusHook", "WorkerMetrics", "new_registry", "render"]
+__all__ = ["NamespaceMetrics", "NearMetrics", "PrometheusHook", "WorkerMetrics", "new_registry", "render"]
 
 Instrument: TypeAlias = Counter | Gauge | Histogram
 MERGE_OUTCOMES = frozenset({"created", "stored", "incoming"})
@@ -122,6 +124,39 @@ class PrometheusHook:
     def on_retry(self, call: str, error: str) -> None:
         """An attempt failed and is about to be repeated."""
         self._retries.labels(call, error).inc()
+
+
+class NearMetrics(Collector):
+    """What near-caches hold, and how often that helped: `NearMetrics(cache.near, registry=registry)`."""
+
+    def __init__(self, *caches: NearCache | None, registry: CollectorRegistry | None = None) -> None:
+        """Show the sums of some near-caches, as they are when somebody looks.
+
+        Args:
+            caches: those of any number of caches; None is one that is off.
+            registry: where to show them; None makes one, which is then `self.registry`.
+        """
+        self.registry = new_registry() if registry is None else registry
+        """Where the metrics can be read."""
+        self._caches = [near for near in caches if near is not None]
+        self.registry.register(self)
+
+    def describe(self) -> Iterator[Family]:
+        """Names, by which a registry refuses to hold the same metric twice."""
+        return self.collect()
+
+    def collect(self) -> Iterator[Family]:
+        """Values."""
+        reads = CounterMetricFamily(names.NEAR_READS.name, names.NEAR_READS.help, labels=names.NEAR_READS.labels)
+        reads.add_metric(["hit"], sum(near.hits for near in self._caches))
+        reads.add_metric(["miss"], sum(near.misses for near in self._caches))
+        yield reads
+        dropped = sum(near.invalidations for near in self._caches)
+        yield CounterMetricFamily(names.NEAR_DROPPED.name, names.NEAR_DROPPED.help, dropped)
+        kept = sum(near.entries for near in self._caches)
+        yield GaugeMetricFamily(names.NEAR_VALUES.name, names.NEAR_VALUES.help, kept)
+        size = sum(near.bytes for near in self._caches)
+        yield GaugeMetricFamily(names.NEAR_BYTES.name, names.NEAR_BYTES.help, size)
 
 
 class WorkerMetrics:

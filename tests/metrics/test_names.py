@@ -9,8 +9,8 @@ import pytest
 from sessioncache.metrics import METRICS, Metric
 from sessioncache.metrics.names import FINDINGS, LABELS
 
-UNITS = ("seconds", "bytes", "sessions", "messages", "jobs", "ratio", "info")
-COUNTED = ("calls", "retries", "repeats", "merges", "runs", "changes", "findings", "lost", "errors", *UNITS)
+UNITS = ("seconds", "bytes", "sessions", "messages", "values", "jobs", "ratio", "info")
+COUNTED = ("calls", "reads", "retries", "repeats", "merges", "runs", "changes", "findings", "lost", "errors", *UNITS)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

@@ -11,7 +11,15 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from sessioncache import AsyncSessionCache, ConfigurationError, LimitExceeded, RetentionPolicy
 from sessioncache.maintenance import Report
-from sessioncache.metrics import METRICS, NamespaceMetrics, PrometheusHook, WorkerMetrics, new_registry, render
+from sessioncache.metrics import (
+    METRICS,
+    NamespaceMetrics,
+    NearMetrics,
+    PrometheusHook,
+    WorkerMetrics,
+    new_registry,
+    render,
+)
 from sessioncache.metrics.names import LABELS
 from sessioncache.stats import NamespaceStats
 from sessioncache.telemetry import CallRecord, TelemetryHook
@@ -93,6 +101,7 @@ def test_every_metric_is_declared_and_every_declared_one_is_shown() -> None:
     report = Report("expire", 0, examined=1, changed=1, details={"expired": 1, "no such finding": 1})
     worker.found("expire", examined=report.examined, changed=report.changed, findings=report.details)
     assert namespaces.registry is registry
+    NearMetrics(registry=registry)
     shown = {family.name: family for family in registry.collect()}
     assert set(shown) == {metric.name.removesuffix("_total") for metric in METRICS}
     for metric in METRICS:
@@ -103,6 +112,29 @@ def test_every_metric_is_declared_and_every_declared_one_is_shown() -> None:
             assert set(sample.labels) <= {*LABELS, "le"}
             assert not sample.name.endswith("_created")
             assert "no such finding" not in sample.labels.values()
+
+
+@pytest.mark.engines("valkey")
+async def test_near_caches_are_shown_as_they_are(engine: Engine, namespace: str) -> None:
+    """A scrape tells how often memory answered, what it holds and what it dropped; one that is off tells nothing."""
+    async with (
+        make_cache(engine, namespace, shards=1, near_cache_bytes=100_000, near_cache_stale_ms=600_000) as near,
+        make_cache(engine, namespace, shards=1) as plain,
+    ):
+        registry = NearMetrics(near.near, plain.near).registry
+        await near.transcripts.append("a", {"n": 1})
+        for _ in range(3):
+            await near.sessions.get("a")
+        assert near.near is not None
+        assert value(registry, "near_reads_total", outcome="hit") == near.near.hits == 2
+        assert value(registry, "near_reads_total", outcome="miss") == near.near.misses == 1
+        assert value(registry, "near_size_bytes") == near.near.bytes > 0
+        assert value(registry, "near_kept_values") == 1
+        await near.transcripts.append("a", {"n": 2})
+        assert value(registry, "near_kept_values") == 0
+        assert value(registry, "near_dropped_values_total") == 1
+        with pytest.raises(ValueError, match="Duplicated"):
+            NearMetrics(near.near, registry=registry)
 
 
 def test_objects_share_nothing() -> None:
