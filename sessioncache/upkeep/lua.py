@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.upkeep.models import COUNTED, Counters, Expired, Reindexed, Totals, Trimmed
+from sessioncache.upkeep.models import COUNTED, Counters, Expired, Reindexed, Totals, Trimmed, Walk, Walks
 from sessioncache.wire.call import Arg, Call, optional
 from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
@@ -13,6 +13,7 @@ from sessioncache.wire.script import load_script
 __all__ = [
     "acquire",
     "by_user",
+    "clock",
     "counters",
     "due",
     "expire",
@@ -23,11 +24,14 @@ __all__ = [
     "release",
     "relink",
     "renew",
+    "save_walks",
     "settle",
     "things",
     "totals",
     "trim",
     "unlink",
+    "updated",
+    "walks",
 ]
 
 
@@ -197,6 +201,44 @@ def counters(*, session: SessionKeys) -> Call[Counters | None]:
 
     names = tuple(f"n:{name}" if name in ROOMS else name for name in COUNTED)
     return Call("upkeep.counters", "HMGET", (session.record,), names, decode=decode)
+
+
+def clock(*, shard: ShardKeys) -> Call[int]:
+    """TIME of the shard's server, in milliseconds since 1970."""
+
+    def decode(reply: list[Any]) -> int:
+        return int(reply[0]) * 1000 + int(reply[1]) // 1000
+
+    return Call("upkeep.clock", "TIME", (), (), decode=decode, routed_by=shard.totals)
+
+
+def updated(*, shard: ShardKeys, walk: Walk, until_ms: int, limit: int) -> Call[list[tuple[str, int]]]:
+    """ZRANGEBYSCORE over a shard's sessions by the time of their last write: ids and times."""
+
+    def decode(reply: list[Any]) -> list[tuple[str, int]]:
+        # RESP3 has pairs where RESP2 has a flat list.
+        flat = reply if not reply or isinstance(reply[0], bytes) else [part for pair in reply for part in pair]
+        return [(unescape(member), int(float(score))) for member, score in zip(flat[::2], flat[1::2], strict=True)]
+
+    args = (walk.at_ms, until_ms, "WITHSCORES", "LIMIT", walk.seen, limit)
+    return Call("upkeep.updated", "ZRANGEBYSCORE", (shard.by_updated,), args, decode=decode)
+
+
+def walks(*, lease: Key) -> Call[Walks]:
+    """HMGET of how far a job has come, which lies beside its lease."""
+
+    def decode(reply: list[Any]) -> Walks:
+        return Walks.parse([int(value or 0) for value in reply])
+
+    return Call("upkeep.walks", "HMGET", (lease,), Walks.FIELDS, decode=decode)
+
+
+def save_walks(*, lease: Key, walks: Walks) -> Call[int]:
+    """HSET of how far a job has come."""
+    args: list[Arg] = []
+    for name, value in zip(Walks.FIELDS, walks.numbers(), strict=True):
+        args += [name, value]
+    return Call("upkeep.save_walks", "HSET", (lease,), tuple(args), decode=int, writes=True)
 
 
 def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int) -> Call[tuple[int, int] | None]:

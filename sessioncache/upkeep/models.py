@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, TypeAlias
 
@@ -22,6 +23,8 @@ __all__ = [
     "Totals",
     "Trimmed",
     "View",
+    "Walk",
+    "Walks",
 ]
 
 ListName: TypeAlias = Literal["by-updated", "deadlines"]
@@ -122,3 +125,45 @@ class View:
     newest: int
     changes: list[Change]
     """What was changed since the number asked for, 500 at most, and the number of the newest change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How far a job has come through a shard's sessions, oldest write first."""
+
+    at_ms: int = 0
+    """Time of the last session that was looked at."""
+    seen: int = 0
+    """How many sessions of that very time were looked at."""
+
+    def after(self, found: Sequence[tuple[SessionId, int]]) -> Walk:
+        """Where the walk goes on behind these."""
+        if not found:
+            return self
+        last_ms = found[-1][1]
+        ties = sum(1 for _session_id, at_ms in found if at_ms == last_ms)
+        return Walk(last_ms, ties + (self.seen if last_ms == self.at_ms else 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Walks:
+    """How far sealing has come in a shard."""
+
+    FIELDS: ClassVar = ("idle_ms", "idle_seen", "busy_ms", "busy_seen", "began_ms")
+
+    idle: Walk = Walk()
+    """Through sessions that nobody has written to for long."""
+    busy: Walk = Walk()
+    """Through all others."""
+    began_ms: int = 0
+    """When the first of the two began at the oldest session."""
+
+    def numbers(self) -> tuple[int, ...]:
+        """The values of `FIELDS`."""
+        return (self.idle.at_ms, self.idle.seen, self.busy.at_ms, self.busy.seen, self.began_ms)
+
+    @classmethod
+    def parse(cls, numbers: Sequence[int]) -> Walks:
+        """The walks that `numbers` gave."""
+        idle_ms, idle_seen, busy_ms, busy_seen, began_ms = numbers
+        return cls(Walk(idle_ms, idle_seen), Walk(busy_ms, busy_seen), began_ms)
