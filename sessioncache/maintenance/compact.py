@@ -165,7 +165,7 @@ async def run(
             await cache.upkeep.save_walks(shard, walks)
         if sealer.keep:
             # What nobody has written to for long was met by the walk before.
-            begin_ms = sealer.now_ms - sealer.idle_ms if sealer.idle_ms else 0
+            begin_ms = sealer.now_ms - sealer.idle_ms + 1 if sealer.idle_ms else 0
             busy = walks.busy if walks.busy.at_ms >= begin_ms else Walk(begin_ms)
             walks = replace(walks, busy=await _walk(sealer, busy, sealer.now_ms))
             await cache.upkeep.save_walks(shard, walks)
@@ -181,7 +181,7 @@ async def _walk(sealer: _Sealer, walk: Walk, until_ms: int) -> Walk:
             return walk
         walk = walk.after(found)
         await sealer.work([session_id for session_id, _at_ms in found])
-    batches.report.done = not await upkeep.updated(sealer.shard, walk, until_ms=until_ms, limit=1)
+    batches.report.done &= not await upkeep.updated(sealer.shard, walk, until_ms=until_ms, limit=1)
     return walk
 
 

@@ -14,27 +14,42 @@ from typing import Final
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import SessionCacheError
 from sessioncache.sealing.chunks import body_of, dictionary_id, pack_chunk
-from sessioncache.sealing.dictionaries import remember_dictionary
+from sessioncache.sealing.dictionaries import DICTIONARY_BYTES_MAX, pack_dictionary
 from sessioncache.sealing.models import RawEntry, Sealable
 from sessioncache.sealing.plan import CHUNK_MESSAGES
+from sessioncache.types import check_limit
 from sessioncache.upkeep.models import Walk
 
 __all__ = ["ensure", "train"]
 
-SIZE_MAX: Final = 32_768
-SIZE_MIN: Final = 2_048
-SHARE: Final = 20
-"""A dictionary, which lies in every shard, takes a twentieth of the namespace's messages at most."""
+SIZES: Final = (1_024, 4_096, 8_192, 16_384, 32_768)
+"""Sizes that are tried: the one is taken with which messages and dictionaries together are smallest."""
+
+COPY_OVERHEAD: Final = 100
+"""What a shard's copy costs besides its bytes."""
+
+GROWTH: Final = 2
+"""A namespace is taken to hold so many times as much one day."""
+
+TRY_BYTES: Final = 65_536
+"""With fewer bytes of messages nothing is tried; after a try, only when there are twice as many."""
 
 SAMPLES_MAX: Final = 2_000
 SAMPLES_BYTES: Final = 8_388_608
 SAMPLES_MIN: Final = 16
-SHARDS_ASKED: Final = 16
+SAMPLES_A_SHARD: Final = 100
 
 
 async def ensure(cache: AsyncSessionCache) -> tuple[str, bytes] | None:
     """The namespace's dictionary, hash and itself; a new one where there is none and it pays, else None."""
-    return await cache.upkeep.current_dictionary() or await train(cache)
+    found = await cache.upkeep.current_dictionary()
+    if found.data is not None:
+        return found.name, found.data
+    total = (await cache.stats.get()).bytes
+    if total < max(TRY_BYTES, GROWTH * found.tried):
+        return None
+    await cache.upkeep.save_dictionary_try(total)
+    return await train(cache)
 
 
 async def train(cache: AsyncSessionCache, *, size: int | None = None) -> tuple[str, bytes] | None:
@@ -42,57 +57,58 @@ async def train(cache: AsyncSessionCache, *, size: int | None = None) -> tuple[s
 
     Args:
         cache: of the namespace.
-        size: its size in bytes, 2048 to 32768; None: by how much the namespace holds.
+        size: its size in bytes, 256 to 1048576; None: the one that saves most, if any does.
 
     Returns:
         Its hash and itself; None where there is too little to learn from, or it would cost more than it saves.
     """
+    if size is not None:
+        check_limit(size, what="size", at_least=256, at_most=DICTIONARY_BYTES_MAX)
     total = (await cache.stats.get()).bytes
-    wanted = min(total // (SHARE * cache.keys.shards), SIZE_MAX) if size is None else size
-    if wanted < SIZE_MIN:
-        return None
     samples = await _samples(cache)
-    made = await asyncio.to_thread(_made, samples, min(wanted, SIZE_MAX))
-    if made is None:
-        return None
-    data, saved = made
-    if size is None and saved * total <= cache.keys.shards * len(data):
+    data = await asyncio.to_thread(_best, samples, size, total * GROWTH, cache.keys.shards)
+    if data is None:
         return None
     name = dictionary_id(data)
     await cache.upkeep.save_current_dictionary(name, data)
     return name, data
 
 
-def _made(samples: Sequence[bytes], size: int) -> tuple[bytes, float] | None:
-    """A dictionary, and what share of the bytes it saves of samples that it was not made of."""
+def _best(samples: Sequence[bytes], size: int | None, total: int, shards: int) -> bytes | None:
+    """The dictionary with which everything is smallest, by samples that it was not made of; None: without any."""
     import zstandard  # noqa: PLC0415 - only who seals, or reads what is sealed, needs it
 
     training, others = samples[::2], samples[1::2]
     if len(others) < SAMPLES_MIN:
         return None
-    try:
-        data = zstandard.train_dictionary(size, list(training)).as_bytes()
-    except zstandard.ZstdError:
-        return None
-    name = dictionary_id(data)
-    found = remember_dictionary(name, data)
-    saved = sum(len(pack_chunk(body, None, "")) - len(pack_chunk(body, found, name)) for body in others)
-    return data, saved / sum(map(len, others))
+    raw = sum(map(len, others))
+    best = None
+    least = total * sum(len(pack_chunk(body, None, "")) for body in others) / raw
+    for tried in SIZES if size is None else (size,):
+        try:
+            data = zstandard.train_dictionary(tried, list(training)).as_bytes()
+        except zstandard.ZstdError:
+            continue
+        found, name = zstandard.ZstdCompressionDict(data), dictionary_id(data)
+        packed = sum(len(pack_chunk(body, found, name)) for body in others)
+        cost = total * packed / raw + shards * (len(pack_dictionary(data)) + COPY_OVERHEAD)
+        if cost < least or size is not None:
+            best, least = data, cost
+    return best
 
 
 async def _samples(cache: AsyncSessionCache) -> list[bytes]:
     """Bodies of chunks as sessions of several shards would have them, sealed or not."""
     samples: list[bytes] = []
-    shards = random.sample(range(cache.keys.shards), min(cache.keys.shards, SHARDS_ASKED))
-    for shard in shards:
+    for shard in random.sample(range(cache.keys.shards), cache.keys.shards):
         until_ms = await cache.upkeep.clock(shard)
-        found = await cache.upkeep.updated(shard, Walk(), until_ms=until_ms, limit=SAMPLES_MAX // len(shards))
+        found = await cache.upkeep.updated(shard, Walk(), until_ms=until_ms, limit=SAMPLES_A_SHARD)
         ids = [session_id for session_id, _at_ms in found]
         for at in range(0, len(ids), 50):
             part = ids[at : at + 50]
             read = await cache.upkeep.sealable(part, limits=[CHUNK_MESSAGES] * len(part))
             samples += [body for one in read if (body := _sample(one))]
-            if sum(map(len, samples)) >= SAMPLES_BYTES:
+            if sum(map(len, samples)) >= SAMPLES_BYTES or len(samples) >= SAMPLES_MAX:
                 return samples
     return samples
 

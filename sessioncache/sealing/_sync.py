@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from sessioncache.errors import Conflict, DecodeError, MessagesSealed
 from sessioncache.sealing import lua
 from sessioncache.sealing.chunks import OpenChunk, damaged_entries, needed_dictionary, open_chunk
-from sessioncache.sealing.dictionaries import known_dictionary, remember_dictionary
+from sessioncache.sealing.dictionaries import known_dictionary, remember_dictionary, unpack_dictionary
 from sessioncache.sealing.models import ChunkPlace, RawEntry
 from sessioncache.transport.base import Transport
 from sessioncache.wire.call import Arg, Call
@@ -112,9 +112,9 @@ class Sealing:
         for name in dict.fromkeys(filter(None, map(needed_dictionary, chunks))):
             known = known_dictionary(name)
             if known is None:
-                data = self._transport.call(lua.dictionary(shard=session.shard, name=name))
+                stored = self._transport.call(lua.dictionary(shard=session.shard, name=name))
                 try:
-                    known = None if data is None else remember_dictionary(name, data)
+                    known = None if stored is None else remember_dictionary(name, unpack_dictionary(stored))
                 except ValueError:
                     known = None
             if known is not None:

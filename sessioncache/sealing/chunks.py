@@ -108,7 +108,7 @@ def needed_dictionary(chunk: bytes) -> str | None:
 class OpenChunk:
     """A chunk's messages, each made when it is asked for."""
 
-    __slots__ = ("_body", "_is_json", "_lengths", "_marks", "_starts", "_times", "place", "seqs")
+    __slots__ = ("_body", "_ends", "_is_json", "_marks", "_payloads_at", "_times", "place", "seqs")
 
     def __init__(self, place: ChunkPlace, body: bytes) -> None:
         """Read what the columns say.
@@ -135,11 +135,15 @@ class OpenChunk:
         self._is_json = bool(flags & IS_JSON)
         self._marks = marks
         self._times = before
-        self._lengths = lengths
         step = int(self._is_json)
-        self._starts = list(accumulate((length + step for length in lengths), initial=at))
+        self._ends = list(accumulate(lengths, initial=0))
+        self._payloads_at = at
         self._body = body
-        if len(marks) != count or self.seqs[-1] != place.last_seq or self._starts[-1] - step != len(body):
+        if (
+            len(marks) != count
+            or self.seqs[-1] != place.last_seq
+            or at + self._ends[-1] + step * (count - 1) != len(body)
+        ):
             raise ValueError("its messages do not fill it")
 
     def entries(self, first: int, last: int, *, decode: bool) -> list[RawEntry]:
@@ -150,28 +154,31 @@ class OpenChunk:
             last: behind the last message.
             decode: whether to decode plain JSON, all of it at once.
         """
-        body, starts, newest_ms = self._body, self._starts, self.place.newest_ms
+        body, newest_ms = self._body, self.place.newest_ms
+        step = int(self._is_json)
+        ends = self._ends[first : last + 1]
+        begin = self._payloads_at + step * first
         messages: Sequence[Any] = ()
         if decode and self._is_json and last > first:
             try:
-                messages = from_json(b"[" + body[starts[first] : starts[last] - 1] + b"]")
+                messages = from_json(b"[" + body[begin + ends[0] : begin + ends[-1] + last - first - 1] + b"]")
             except ValueError:
-                # The quick parser knows no lone surrogates and no deep nesting: each message is decoded by itself.
+                # Damage that the checksum did not see, or a parser that is stricter than the one that sealed.
                 messages = ()
-        if not messages:
+        if len(messages) != last - first:
             messages = [None] * (last - first)
         columns = zip(
             self.seqs[first:last],
             self._times[first:last],
-            starts[first:last],
-            self._lengths[first:last],
+            ends,
+            ends[1:],
             self._marks[first:last],
             messages,
-            strict=True,
+            strict=False,
         )
         return [
-            RawEntry(seq, newest_ms - before, body[start : start + length], mark, message)
-            for seq, before, start, length, mark, message in columns
+            RawEntry(seq, newest_ms - before, body[begin + at * step + start : begin + at * step + end], mark, message)
+            for at, (seq, before, start, end, mark, message) in enumerate(columns)
         ]
 
 

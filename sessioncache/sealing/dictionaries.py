@@ -9,7 +9,9 @@ from sessioncache.sealing.chunks import dictionary_id
 if TYPE_CHECKING:
     import zstandard
 
-__all__ = ["known_dictionary", "remember_dictionary"]
+__all__ = ["DICTIONARY_BYTES_MAX", "known_dictionary", "pack_dictionary", "remember_dictionary", "unpack_dictionary"]
+
+DICTIONARY_BYTES_MAX: Final = 1_048_576
 
 KEPT_MAX: Final = 64
 
@@ -19,6 +21,29 @@ _known: dict[str, zstandard.ZstdCompressionDict] = {}
 def known_dictionary(name: str) -> zstandard.ZstdCompressionDict | None:
     """The dictionary of that hash, if this process has met it."""
     return _known.get(name)
+
+
+def pack_dictionary(data: bytes) -> bytes:
+    """A dictionary as it is stored: compressed, for every shard has a copy."""
+    import zstandard  # noqa: PLC0415 - only who seals, or reads what is sealed, needs it
+
+    return zstandard.ZstdCompressor(level=19).compress(data)
+
+
+def unpack_dictionary(stored: bytes) -> bytes:
+    """A dictionary that was stored.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    import zstandard  # noqa: PLC0415 - as above
+
+    try:
+        if not 0 <= zstandard.frame_content_size(stored) <= DICTIONARY_BYTES_MAX:
+            raise ValueError("a dictionary is damaged: it claims to be too large")
+        return zstandard.ZstdDecompressor().decompress(stored)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"a dictionary is damaged: {error}") from error
 
 
 def remember_dictionary(name: str, data: bytes) -> zstandard.ZstdCompressionDict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.sealing.models import OpenedPart, RawEntry, SealState, Swap
+from sessioncache.sealing.models import CurrentDictionary, OpenedPart, RawEntry, SealState, Swap
 from sessioncache.wire.call import Arg, Call, optional
 from sessioncache.wire.keys import Key, Keyspace, SessionKeys, ShardKeys
 from sessioncache.wire.script import load_script
@@ -19,6 +19,7 @@ __all__ = [
     "open_",
     "save_current_dictionary",
     "save_dictionary",
+    "save_dictionary_try",
     "seal",
     "state",
     "unseal",
@@ -136,23 +137,27 @@ def save_dictionary(*, shard: ShardKeys, name: str, data: bytes) -> Call[int]:
     return Call("sealing.save_dictionary", "HSET", (shard.dictionaries,), args, decode=int, writes=True)
 
 
-def current_dictionary(*, keys: Keyspace) -> Call[tuple[str, bytes] | None]:
-    """HMGET of the dictionary that is sealed with now: its hash and itself."""
+def current_dictionary(*, keys: Keyspace) -> Call[CurrentDictionary]:
+    """HMGET of the dictionary that is sealed with now, as it is stored."""
 
-    def decode(reply: list[Any]) -> tuple[str, bytes] | None:
-        name, data = reply
-        return None if name is None or data is None else (name.decode(), data)
+    def decode(reply: list[Any]) -> CurrentDictionary:
+        name, data, tried = reply
+        return CurrentDictionary((name or b"").decode(), data, int(tried or 0))
 
-    return Call(
-        "sealing.current_dictionary", "HMGET", (keys.config,), ("dictionary:name", "dictionary:data"), decode=decode
-    )
+    names = ("dictionary:name", "dictionary:data", "dictionary:tried")
+    return Call("sealing.current_dictionary", "HMGET", (keys.config,), names, decode=decode)
 
 
 def save_current_dictionary(*, keys: Keyspace, name: str, data: bytes) -> Call[int]:
     """HSET of the dictionary that is to be sealed with from now on."""
     args = ("dictionary:name", name, "dictionary:data", data)
-    key = (keys.config,)
-    return Call("sealing.save_current_dictionary", "HSET", key, args, decode=int, writes=True)
+    return Call("sealing.save_current_dictionary", "HSET", (keys.config,), args, decode=int, writes=True)
+
+
+def save_dictionary_try(*, keys: Keyspace, total: int) -> Call[int]:
+    """HSET of how many bytes of messages there were when somebody tried to make a dictionary."""
+    args = ("dictionary:tried", total)
+    return Call("sealing.save_dictionary_try", "HSET", (keys.config,), args, decode=int, writes=True)
 
 
 def entry_from(reply: list[Any]) -> RawEntry:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sessioncache.types import JSONObject
 
-__all__ = ["ChunkPlace", "OpenedPart", "RawEntry", "SealState", "Sealable", "Swap"]
+__all__ = ["ChunkPlace", "CurrentDictionary", "OpenedPart", "RawEntry", "SealState", "Sealable", "Swap"]
 
 
 class RawEntry(NamedTuple):
@@ -113,3 +113,15 @@ class Swap:
     """The dictionary that the chunks need; empty: none."""
     items: tuple[bytes, ...]
     """Places and chunks, alternating."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentDictionary:
+    """What a namespace seals with."""
+
+    name: str
+    """Its hash."""
+    data: bytes | None
+    """None: there is none."""
+    tried: int
+    """How many bytes of messages there were when somebody last tried to make one."""

@@ -23,7 +23,8 @@ from sessioncache.retention import lua as retention_lua
 from sessioncache.retention.models import RetentionPolicy
 from sessioncache.sealing import lua as sealing_lua
 from sessioncache.sealing._sync import Sealing
-from sessioncache.sealing.models import Sealable, SealState, Swap
+from sessioncache.sealing.dictionaries import pack_dictionary, unpack_dictionary
+from sessioncache.sealing.models import CurrentDictionary, Sealable, SealState, Swap
 from sessioncache.transport.base import Transport
 from sessioncache.types import SessionId, check_limit, check_text
 from sessioncache.upkeep import lua
@@ -286,8 +287,16 @@ class Upkeep:
 
     def updated(self, shard: int, walk: Walk, *, until_ms: int, limit: int) -> list[tuple[SessionId, int]]:
         """Sessions of a shard by the time of their last write, from where a walk has come to; ids and times."""
-        call = lua.updated(shard=self._keys.shard(shard), walk=walk, until_ms=until_ms, limit=limit)
-        return self._transport.call(call)
+        keys, offset = self._keys.shard(shard), 0
+        while True:
+            found = self._transport.call(
+                lua.updated(shard=keys, since_ms=walk.at_ms, until_ms=until_ms, offset=offset, limit=limit)
+            )
+            ahead = [(session_id, at_ms) for session_id, at_ms in found if walk.is_ahead(session_id, at_ms)]
+            if ahead or len(found) < limit:
+                return ahead
+            # More sessions of one and the same time than fit.
+            offset += len(found)
 
     def walks(self, shard: int) -> Walks:
         """How far sealing has come in a shard."""
@@ -363,17 +372,24 @@ class Upkeep:
         ]
         return self._transport.call_many(calls, return_errors=True)
 
-    def current_dictionary(self) -> tuple[str, bytes] | None:
-        """The dictionary that is sealed with now: its hash and itself."""
-        return self._transport.call(sealing_lua.current_dictionary(keys=self._keys))
+    def current_dictionary(self) -> CurrentDictionary:
+        """The dictionary that the namespace seals with now, if there is one."""
+        found = self._transport.call(sealing_lua.current_dictionary(keys=self._keys))
+        return found if found.data is None else replace(found, data=unpack_dictionary(found.data))
 
     def save_current_dictionary(self, name: str, data: bytes) -> None:
         """Seal with this dictionary from now on."""
-        self._transport.call(sealing_lua.save_current_dictionary(keys=self._keys, name=name, data=data))
+        stored = pack_dictionary(data)
+        self._transport.call(sealing_lua.save_current_dictionary(keys=self._keys, name=name, data=stored))
+
+    def save_dictionary_try(self, total: int) -> None:
+        """Note how many bytes of messages there were when somebody tried to make a dictionary."""
+        self._transport.call(sealing_lua.save_dictionary_try(keys=self._keys, total=total))
 
     def save_dictionary(self, shard: int, name: str, data: bytes) -> None:
         """Put a dictionary where chunks of the shard may need it."""
-        self._transport.call(sealing_lua.save_dictionary(shard=self._keys.shard(shard), name=name, data=data))
+        keys, stored = self._keys.shard(shard), pack_dictionary(data)
+        self._transport.call(sealing_lua.save_dictionary(shard=keys, name=name, data=stored))
 
     def _lease(self, shard: int, lease: ShardLease | None) -> tuple[Key, int]:
         if lease is None:

@@ -212,7 +212,7 @@ def clock(*, shard: ShardKeys) -> Call[int]:
     return Call("upkeep.clock", "TIME", (), (), decode=decode, routed_by=shard.totals)
 
 
-def updated(*, shard: ShardKeys, walk: Walk, until_ms: int, limit: int) -> Call[list[tuple[str, int]]]:
+def updated(*, shard: ShardKeys, since_ms: int, until_ms: int, offset: int, limit: int) -> Call[list[tuple[str, int]]]:
     """ZRANGEBYSCORE over a shard's sessions by the time of their last write: ids and times."""
 
     def decode(reply: list[Any]) -> list[tuple[str, int]]:
@@ -220,7 +220,7 @@ def updated(*, shard: ShardKeys, walk: Walk, until_ms: int, limit: int) -> Call[
         flat = reply if not reply or isinstance(reply[0], bytes) else [part for pair in reply for part in pair]
         return [(unescape(member), int(float(score))) for member, score in zip(flat[::2], flat[1::2], strict=True)]
 
-    args = (walk.at_ms, until_ms, "WITHSCORES", "LIMIT", walk.seen, limit)
+    args = (since_ms, until_ms, "WITHSCORES", "LIMIT", offset, limit)
     return Call("upkeep.updated", "ZRANGEBYSCORE", (shard.by_updated,), args, decode=decode)
 
 
@@ -228,7 +228,9 @@ def walks(*, lease: Key) -> Call[Walks]:
     """HMGET of how far a job has come, which lies beside its lease."""
 
     def decode(reply: list[Any]) -> Walks:
-        return Walks.parse([int(value or 0) for value in reply])
+        idle_ms, idle_id, busy_ms, busy_id, began_ms = (value or b"" for value in reply)
+        idle = Walk(int(idle_ms or 0), idle_id.decode())
+        return Walks(idle, Walk(int(busy_ms or 0), busy_id.decode()), int(began_ms or 0))
 
     return Call("upkeep.walks", "HMGET", (lease,), Walks.FIELDS, decode=decode)
 
@@ -236,7 +238,7 @@ def walks(*, lease: Key) -> Call[Walks]:
 def save_walks(*, lease: Key, walks: Walks) -> Call[int]:
     """HSET of how far a job has come."""
     args: list[Arg] = []
-    for name, value in zip(Walks.FIELDS, walks.numbers(), strict=True):
+    for name, value in zip(Walks.FIELDS, walks.values(), strict=True):
         args += [name, value]
     return Call("upkeep.save_walks", "HSET", (lease,), tuple(args), decode=int, writes=True)
 

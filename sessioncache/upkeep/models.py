@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Literal, TypeAlias
 from sessioncache.errors import SessionCacheError
 from sessioncache.feed.models import Change
 from sessioncache.types import SessionId
-from sessioncache.wire.keys import ROOMS, RoomName
+from sessioncache.wire.keys import ROOMS, RoomName, escape
 
 __all__ = [
     "COUNTED",
@@ -133,23 +133,23 @@ class Walk:
 
     at_ms: int = 0
     """Time of the last session that was looked at."""
-    seen: int = 0
-    """How many sessions of that very time were looked at."""
+    member: str = ""
+    """Its escaped id: sessions of one time stand in the order of these."""
 
     def after(self, found: Sequence[tuple[SessionId, int]]) -> Walk:
         """Where the walk goes on behind these."""
-        if not found:
-            return self
-        last_ms = found[-1][1]
-        ties = sum(1 for _session_id, at_ms in found if at_ms == last_ms)
-        return Walk(last_ms, ties + (self.seen if last_ms == self.at_ms else 0))
+        return Walk(found[-1][1], escape(found[-1][0])) if found else self
+
+    def is_ahead(self, session_id: SessionId, at_ms: int) -> bool:
+        """Whether the walk has not come to a session yet."""
+        return (at_ms, escape(session_id)) > (self.at_ms, self.member)
 
 
 @dataclass(frozen=True, slots=True)
 class Walks:
     """How far sealing has come in a shard."""
 
-    FIELDS: ClassVar = ("idle_ms", "idle_seen", "busy_ms", "busy_seen", "began_ms")
+    FIELDS: ClassVar = ("idle_ms", "idle_id", "busy_ms", "busy_id", "began_ms")
 
     idle: Walk = Walk()
     """Through sessions that nobody has written to for long."""
@@ -158,12 +158,6 @@ class Walks:
     began_ms: int = 0
     """When the first of the two began at the oldest session."""
 
-    def numbers(self) -> tuple[int, ...]:
+    def values(self) -> tuple[int | str, ...]:
         """The values of `FIELDS`."""
-        return (self.idle.at_ms, self.idle.seen, self.busy.at_ms, self.busy.seen, self.began_ms)
-
-    @classmethod
-    def parse(cls, numbers: Sequence[int]) -> Walks:
-        """The walks that `numbers` gave."""
-        idle_ms, idle_seen, busy_ms, busy_seen, began_ms = numbers
-        return cls(Walk(idle_ms, idle_seen), Walk(busy_ms, busy_seen), began_ms)
+        return (self.idle.at_ms, self.idle.member, self.busy.at_ms, self.busy.member, self.began_ms)

@@ -13,7 +13,7 @@ from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 from tests.engines import Engine
 from tests.engines.caches import lowest_transport
-from tests.transcripts.sealing import seal
+from tests.sealing.sealing import seal
 
 T = TypeVar("T")
 Interference = Callable[[AsyncSessionCache], Awaitable[object]]
