@@ -78,7 +78,7 @@ def body_of(entries: Sequence[RawEntry]) -> tuple[ChunkPlace, bytes]:
     packed = b"".join(_packed(column, width) for column, width in zip(columns, widths, strict=True))
     body = head + (marks.encode() if has_marks else b"") + packed + (b"," if is_json else b"").join(payloads)
     size = sum(columns[2])
-    return ChunkPlace(entries[0].seq, entries[-1].seq, count, size, newest_ms, marks[0]), body
+    return ChunkPlace(entries[0].seq, entries[-1].seq, count, size, newest_ms, max(columns[1]), marks[0]), body
 
 
 def pack_chunk(body: bytes, dictionary: zstandard.ZstdCompressionDict | None, name: str) -> bytes:

@@ -14,6 +14,7 @@ __all__ = [
     "current_dictionary",
     "dictionary",
     "entry_from",
+    "first_chunk",
     "last_chunk",
     "oldest",
     "open_",
@@ -21,6 +22,7 @@ __all__ = [
     "save_dictionary",
     "save_dictionary_try",
     "seal",
+    "shorten",
     "state",
     "unseal",
 ]
@@ -97,6 +99,34 @@ def seal(
     )
     keys = (*session.group, session.sealed, session.shard.dictionaries, lease)
     return Call("sealing.seal", load_script("sealing.seal"), keys, args, decode=decode, writes=True)
+
+
+def first_chunk(*, session: SessionKeys) -> Call[tuple[bytes, ...]]:
+    """LRANGE of a transcript's first chunk and the place in front of it."""
+    return Call("sealing.first_chunk", "LRANGE", (session.sealed,), (0, 1), decode=tuple)
+
+
+def shorten(
+    *,
+    session: SessionKeys,
+    lease: Key,
+    now_override_ms: int | None,
+    lease_token: int,
+    gen: str,
+    rewritten: int,
+    known_place: bytes,
+    place: bytes,
+    chunk: bytes,
+) -> Call[tuple[int, int]]:
+    """`sealing/shorten.lua`: messages and bytes removed."""
+
+    def decode(reply: list[Any]) -> tuple[int, int]:
+        return int(reply[0]), int(reply[1])
+
+    named = (session.escaped, optional(now_override_ms), lease_token, gen, rewritten)
+    args: tuple[Arg, ...] = (*named, known_place, place, chunk)
+    keys = (*session.group, session.sealed, lease)
+    return Call("sealing.shorten", load_script("sealing.shorten"), keys, args, decode=decode, writes=True)
 
 
 def open_(*, session: SessionKeys, now_override_ms: int | None, seq: int) -> Call[OpenedPart | None]:

@@ -34,11 +34,13 @@ class ChunkPlace:
     size: int
     """Bytes of the payloads."""
     newest_ms: int
+    span_ms: int
+    """How much older the oldest message is than the newest."""
     mark: str
     """That of the first message."""
 
     def __str__(self) -> str:
-        return f"{self.first_seq} {self.last_seq} {self.count} {self.size} {self.newest_ms} {self.mark}"
+        return f"{self.first_seq} {self.last_seq} {self.count} {self.size} {self.newest_ms} {self.span_ms} {self.mark}"
 
     @classmethod
     def parse(cls, line: bytes) -> ChunkPlace:
@@ -48,8 +50,8 @@ class ChunkPlace:
             ValueError: it is no such line.
         """
         *numbers, mark = line.decode().split(" ")
-        first_seq, last_seq, count, size, newest_ms = map(int, numbers)
-        return cls(first_seq, last_seq, count, size, newest_ms, mark)
+        first_seq, last_seq, count, size, newest_ms, span_ms = map(int, numbers)
+        return cls(first_seq, last_seq, count, size, newest_ms, span_ms, mark)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sessioncache.sealing.models import RawEntry, SealState, Swap
 if TYPE_CHECKING:
     import zstandard
 
-__all__ = ["CHUNK_MESSAGES", "READ_MESSAGES_MAX", "grouped", "plan_swap", "read_limit"]
+__all__ = ["CHUNK_MESSAGES", "READ_MESSAGES_MAX", "grouped", "plan_swap", "read_limit", "shortened"]
 
 CHUNK_MESSAGES: Final = 128
 """About so many messages a chunk: the last 50 of a transcript then touch one chunk or two."""
@@ -71,6 +71,14 @@ def plan_swap(
         items += [str(place).encode(), chunk]
         name = dictionary[0] if dictionary else ""
     return Swap(state, entries[0].seq, entries[count - 1].seq, count, bool(last), name, tuple(items))
+
+
+def shortened(entries: Sequence[RawEntry], before_ms: int) -> Sequence[RawEntry]:
+    """A chunk's messages without the oldest of them that came before a time; all of them where nothing may be cut."""
+    cut = next((at for at, entry in enumerate(entries) if entry.ms >= before_ms), 0)
+    while cut > 0 and entries[cut].mark != "m":
+        cut -= 1
+    return entries[cut:]
 
 
 def grouped(entries: Sequence[RawEntry], chunk_messages: int) -> list[Sequence[RawEntry]]:

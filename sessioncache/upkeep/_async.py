@@ -22,8 +22,10 @@ from sessioncache.retention import lua as retention_lua
 from sessioncache.retention.models import RetentionPolicy
 from sessioncache.sealing import lua as sealing_lua
 from sessioncache.sealing._async import AsyncSealing
-from sessioncache.sealing.dictionaries import pack_dictionary, unpack_dictionary
+from sessioncache.sealing.chunks import body_of, needed_dictionary, pack_chunk
+from sessioncache.sealing.dictionaries import known_dictionary, pack_dictionary, unpack_dictionary
 from sessioncache.sealing.models import CurrentDictionary, Sealable, SealState, Swap
+from sessioncache.sealing.plan import shortened
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import SessionId, check_limit, check_text
 from sessioncache.upkeep import lua
@@ -372,6 +374,55 @@ class AsyncUpkeep:
             for session_id, (swap, idle_ms) in swaps.items()
         ]
         return await self._transport.call_many(calls, return_errors=True)
+
+    async def shorten(
+        self, shard: int, cutoffs: Mapping[SessionId, int], *, lease: ShardLease | None = None
+    ) -> list[Trimmed | SessionCacheError]:
+        """Remove messages before a time from the first chunks of sessions. Two pipelined round trips."""
+        key, token = self._lease(shard, lease)
+        reads: list[Call[Any]] = []
+        for session_id in cutoffs:
+            keys = self._keys.session(session_id)
+            reads += [sealing_lua.state(session=keys), sealing_lua.first_chunk(session=keys)]
+        replies = await self._transport.call_many(reads, return_errors=True)
+        calls: list[Call[tuple[int, int]]] = []
+        results: dict[SessionId, Trimmed | SessionCacheError] = {}
+        sent: list[SessionId] = []
+        for (session_id, before_ms), state, items in zip(cutoffs.items(), replies[::2], replies[1::2], strict=True):
+            results[session_id] = Trimmed(0, 0, more=False)
+            if isinstance(state, SessionCacheError) or isinstance(items, SessionCacheError):
+                results[session_id] = state if isinstance(state, SessionCacheError) else items
+                continue
+            keys = self._keys.session(session_id)
+            entries = await self._sealing.entries(keys, items, decode=False)
+            kept = shortened(entries, before_ms)
+            if state is None or len(kept) == len(entries) or any(entry.damage for entry in entries):
+                continue
+            name = needed_dictionary(items[1])
+            place, body = body_of(kept)
+            chunk = pack_chunk(body, None if name is None else known_dictionary(name), name or "")
+            sent.append(session_id)
+            calls.append(
+                sealing_lua.shorten(
+                    session=keys,
+                    lease=key,
+                    now_override_ms=self._keys.now_override_ms,
+                    lease_token=token,
+                    gen=state.gen,
+                    rewritten=state.rewritten,
+                    known_place=items[0],
+                    place=str(place).encode(),
+                    chunk=chunk,
+                )
+            )
+        outcomes = await self._transport.call_many(calls, return_errors=True)
+        for session_id, outcome in zip(sent, outcomes, strict=True):
+            if isinstance(outcome, SessionCacheError):
+                results[session_id] = outcome
+            else:
+                messages, size = outcome
+                results[session_id] = Trimmed(messages, size, more=False)
+        return list(results.values())
 
     async def current_dictionary(self) -> CurrentDictionary:
         """The dictionary that the namespace seals with now, if there is one."""

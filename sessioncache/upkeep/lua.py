@@ -72,7 +72,7 @@ def trim(
     """`upkeep/trim.lua`."""
 
     def decode(reply: list[Any]) -> Trimmed:
-        return Trimmed(int(reply[0]), int(reply[1]), bool(reply[2]))
+        return Trimmed(int(reply[0]), int(reply[1]), bool(reply[2]), *map(int, reply[3:]))
 
     args = (session.escaped, optional(now_override_ms), lease_token, keep_messages, keep_bytes, keep_age_ms)
     keys = (*session.group, lease)

@@ -84,6 +84,8 @@ class Trimmed:
     bytes: int
     more: bool
     """Whether there is more to trim than one call does."""
+    cutoff_ms: int = 0
+    """Messages before this time are in the first chunk of what is sealed, with others; 0: there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 -- upkeep.trim: removes a transcript's oldest messages beyond what its retention keeps, 500 at most. It never cuts in front of a
 -- message that continues the one before it (mark c), so that a tool's result is not parted from its call. Of what is sealed, whole
--- chunks go, 100 at most. Works on a full server, for it frees before it writes.
+-- chunks go, 100 at most; sealing.shorten removes a part of one. Works on a full server, for it frees before it writes.
 --
 -- KEYS
 --   @session
@@ -12,7 +12,7 @@
 --   keep_messages    integer  of the namespace; 0: all. The session's own retention comes first
 --   keep_bytes       integer
 --   keep_age_ms      integer
--- REPLY   messages bytes more
+-- REPLY   messages bytes more, then of a sealed transcript the time before which messages of its first chunk are to go, or 0
 -- ERRORS  SCLEASE SCTORN SCSCHEMA
 -- EMITS   transcript.trimmed
 local err = refuse_fenced()
@@ -50,7 +50,10 @@ if s.sealed then
     count_totals(0, -messages, -bytes)
     publish_change(rules, now, 'transcript.trimmed', s.revision + 1, 'first_seq', s.first_seq)
   end
-  return { messages, bytes, more and 1 or 0 }
+  local sealed = room_key('sealed')
+  local oldest = age_kept_ms > 0 and s.sealed and chunk_place(sealed, 0)
+  local is_partly_old = oldest and oldest.ms - oldest.span_ms < now - age_kept_ms
+  return { messages, bytes, more and 1 or 0, is_partly_old and now - age_kept_ms or 0 }
 end
 local function is_excess(entry, index, bytes_before)
   return (messages_kept > 0 and s.messages - index + 1 > messages_kept)

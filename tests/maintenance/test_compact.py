@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sessioncache import AsyncSessionCache, LeaseLost, RetentionPolicy, Session
-from sessioncache.maintenance import Report, compact, dictionary
+from sessioncache.maintenance import Report, compact, dictionary, prune
 from tests.engines import Engine, list_keys
 from tests.engines.raw import client_for
 
@@ -230,3 +230,30 @@ async def test_sealed_sessions_take_a_fraction_of_the_memory(cache: AsyncSession
     later(cache, HOUR_MS)
     await run(cache)
     assert memory() * 3 < before
+
+
+async def test_messages_that_are_too_old_go_though_they_are_sealed(cache: AsyncSessionCache) -> None:
+    """With an age to keep, the old part of a chunk goes, and no result is parted from its call."""
+    now = start(cache)
+    for hour in range(6):
+        messages = [{"role": "tool" if n % 2 else "assistant", "hour": hour, "n": n} for n in range(4)]
+        await cache.transcripts.append("s", messages)
+        await cache.transcripts.append("whole", messages[:2])
+        later(cache, HOUR_MS)
+    later(cache, HOUR_MS)
+    await run(cache)
+    before = await cache.stats.get()
+    await cache.retention.save(RetentionPolicy(keep_age_ms=4 * HOUR_MS + 1))
+    report = await prune.run(cache, 0, limit=10)
+
+    page = await cache.transcripts.list("s")
+    assert [entry.message["hour"] for entry in page] == [3] * 4 + [4] * 4 + [5] * 4
+    assert all(entry.ms >= now + 3 * HOUR_MS for entry in page)
+    assert [entry.seq for entry in page] == list(range(13, 25))
+    assert report.details["messages"] == 12 + 6
+    after = await cache.stats.get()
+    assert (before.messages - after.messages, after.bytes) == (18, sum(len(e.payload) for e in page) * 3 // 2)
+    assert (await prune.run(cache, 0, limit=10)).details == {}
+    popped = await cache.transcripts.pop("s")
+    assert popped is not None
+    assert popped.seq == 24

@@ -66,6 +66,7 @@ def _sentinel(name: str, hint: Any, numbers: Iterator[int]) -> Any:  # noqa: ANN
         OpenedPart: OpenedPart("given-gen", 1014, "given-known", ()),
         bool: True,
         str: f"given-{name}",
+        bytes: f"given-{name}".encode(),
         str | None: f"given-{name}",
         tuple[int, str] | None: (905, "given-after"),
         Sequence[bytes]: [f"given-{name}".encode()],

@@ -207,6 +207,8 @@ async def _sealing(cache: AsyncSessionCache) -> None:
     """What is sealed is read, opened, trimmed and replaced."""
     at = cache.keys.now_override_ms = int(time.time() * 1000)
     try:
+        await cache.transcripts.append("asleep", {"role": "user"})
+        cache.keys.now_override_ms = at + 1
         await cache.transcripts.append("asleep", [{"role": "user", "n": number} for number in range(300)])
         cache.keys.now_override_ms = at + 4_000_000
         shard = cache.keys.shard_of("asleep")
@@ -218,6 +220,7 @@ async def _sealing(cache: AsyncSessionCache) -> None:
             session=cache.keys.session("asleep"), now_override_ms=None, start=9, stop=None, limit=1, newest=True
         )
         await cache._transport.call(whole)
+        await cache.upkeep.shorten(shard, {"asleep": at + 1})
         await cache.upkeep.trim(shard, ["asleep"], RetentionPolicy(keep_messages=200))
         await cache.transcripts.append("asleep", {"role": "user"})
         await cache.transcripts.save("asleep", [], through=290)
