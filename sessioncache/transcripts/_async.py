@@ -134,6 +134,8 @@ class AsyncTranscripts:
 
     async def _joined(self, keys: SessionKeys, raw: RawPage, seam: Seam, window: Window) -> RawPage:
         """The page with what is sealed of it."""
+        if window.limit == 0:
+            return replace(raw, entries=(), seam=None)
         sealed = await self._sealing.entries(
             keys,
             seam.items,

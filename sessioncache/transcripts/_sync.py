@@ -135,6 +135,8 @@ class Transcripts:
 
     def _joined(self, keys: SessionKeys, raw: RawPage, seam: Seam, window: Window) -> RawPage:
         """The page with what is sealed of it."""
+        if window.limit == 0:
+            return replace(raw, entries=(), seam=None)
         sealed = self._sealing.entries(
             keys,
             seam.items,

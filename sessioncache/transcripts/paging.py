@@ -141,7 +141,8 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
     if raw is None:
         return TranscriptPage((), exists=False, gen=None, revision=0, count=0, cursor=None)
     shown = tuple(reversed(raw.entries)) if window.newest else raw.entries
-    _refuse_torn(raw, shown, window)
+    if shown or window.limit:
+        _refuse_torn(raw, shown, window)
     shown = shown if window.limit else ()
     items, skipped = [], []
     for entry in shown:

@@ -44,6 +44,8 @@ async def test_sealing_is_invisible(cache: AsyncSessionCache, sync_cache: Sessio
     assert set(await seal(cache, "s", keep=keep)) == {"sealed"}
 
     assert await seen(cache) == before
+    assert await cache.transcripts.count("s") == 10
+    assert (len(await cache.transcripts.list("s", limit=0)), await cache.transcripts.count("nobody")) == (0, 0)
     assert [entry.seq for entry in sync_cache.transcripts.list("s", last=4)] == [7, 8, 9, 10]
     assert [entry.seq for entry in sync_cache.transcripts.each("s", batch=3)] == list(range(1, 11))
     page = await cache.transcripts.list("s", last=3)
