@@ -155,7 +155,7 @@ async def run(
         if not sealer.idle_ms and not sealer.keep:
             return report
         sealer.now_ms = await cache.upkeep.clock(shard)
-        sealer.dictionary = await _dictionary(cache, report)
+        sealer.dictionary = await _dictionary(cache, batches)
         walks = await cache.upkeep.walks(shard)
         if sealer.now_ms - walks.began_ms >= WALK_MS:
             walks = Walks(began_ms=sealer.now_ms)
@@ -185,13 +185,14 @@ async def _walk(sealer: _Sealer, walk: Walk, until_ms: int) -> Walk:
     return walk
 
 
-async def _dictionary(cache: AsyncSessionCache, report: Report) -> Dictionary:
+async def _dictionary(cache: AsyncSessionCache, batches: Batches) -> Dictionary:
     """What to compress with. A namespace that has nothing is given a dictionary, once that pays."""
     try:
-        current = await ensure(cache)
+        current = await ensure(cache, batches.ended)
+        await batches.ended()
         return None if current is None else (current[0], remember_dictionary(*current))
     except ValueError as error:
-        report.note(str(error))
+        batches.report.note(str(error))
         return None
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import SessionCacheError
+from sessioncache.maintenance.batch import LEASE_TTL_MS
 from sessioncache.sealing.chunks import body_of, dictionary_id, pack_chunk
 from sessioncache.sealing.dictionaries import DICTIONARY_BYTES_MAX, pack_dictionary
 from sessioncache.sealing.models import RawEntry, Sealable
@@ -21,6 +23,10 @@ from sessioncache.types import check_limit
 from sessioncache.upkeep.models import Walk
 
 __all__ = ["ensure", "train"]
+
+JOB: Final = "dictionary"
+WAIT_S: Final = 0.25
+WAIT_TRIES: Final = 120
 
 SIZES: Final = (1_024, 4_096, 8_192, 16_384, 32_768)
 """Sizes that are tried: the one is taken with which messages and dictionaries together are smallest."""
@@ -35,21 +41,37 @@ TRY_BYTES: Final = 65_536
 """With fewer bytes of messages nothing is tried; after a try, only when there are twice as many."""
 
 SAMPLES_MAX: Final = 2_000
-SAMPLES_BYTES: Final = 8_388_608
+SAMPLES_BYTES: Final = 3_145_728
 SAMPLES_MIN: Final = 16
 SAMPLES_A_SHARD: Final = 100
 
 
-async def ensure(cache: AsyncSessionCache) -> tuple[str, bytes] | None:
-    """The namespace's dictionary, hash and itself; a new one where there is none and it pays, else None."""
-    found = await cache.upkeep.current_dictionary()
-    if found.data is not None:
-        return found.name, found.data
-    total = (await cache.stats.get()).bytes
-    if total < max(TRY_BYTES, GROWTH * found.tried):
-        return None
-    await cache.upkeep.save_dictionary_try(total)
-    return await train(cache)
+async def ensure(cache: AsyncSessionCache, waiting: Callable[[], Awaitable[None]]) -> tuple[str, bytes] | None:
+    """The namespace's dictionary, hash and itself; a new one where there is none and it pays, else None.
+
+    Args:
+        cache: of the namespace.
+        waiting: called again and again while somebody else makes one.
+    """
+    holder = secrets.token_hex(8)
+    for _ in range(WAIT_TRIES):
+        found = await cache.upkeep.current_dictionary()
+        if found.data is not None:
+            return found.name, found.data
+        total = (await cache.stats.get()).bytes
+        if total < max(TRY_BYTES, GROWTH * found.tried):
+            return None
+        lease = await cache.upkeep.acquire(0, JOB, holder=holder, ttl_ms=LEASE_TTL_MS)
+        if lease is not None:
+            try:
+                return await train(cache)
+            finally:
+                await cache.upkeep.save_dictionary_try(total)
+                await cache.upkeep.release(lease)
+        # What is sealed now without a dictionary stays so: better to wait.
+        await asyncio.sleep(WAIT_S)
+        await waiting()
+    return None
 
 
 async def train(cache: AsyncSessionCache, *, size: int | None = None) -> tuple[str, bytes] | None:

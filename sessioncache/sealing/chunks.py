@@ -47,12 +47,14 @@ IS_JSON: Final = 1
 HAS_MARKS: Final = 2
 DICTIONARY_ID_BYTES: Final = 8
 LEVEL: Final = 9
+KEPT_MAX: Final = 16
+"""Most compressors, and decompressors, that a thread keeps: one a dictionary."""
 WIDTHS: Final = {0: "", 1: "B", 2: "H", 4: "I", 8: "Q"}
 OVERHEAD: Final = 32
 """Most bytes of a message in a chunk besides its payload: mark, three numbers and a comma."""
 
 _own = threading.local()
-"""Each thread's decompressors: one must not be used by two threads at once."""
+"""Each thread's compressors and decompressors: one must not be used by two threads at once."""
 
 
 def dictionary_id(data: bytes) -> str:
@@ -89,15 +91,29 @@ def pack_chunk(body: bytes, dictionary: zstandard.ZstdCompressionDict | None, na
         dictionary: to compress with, or None.
         name: the dictionary's hash, in hexadecimal.
     """
-    import zstandard  # noqa: PLC0415 - only who seals, or reads what is sealed, needs it
-
-    options: dict[str, Any] = {"level": LEVEL, "write_checksum": True, "write_dict_id": False}
+    compressed = _compressor(dictionary, name).compress(body)
     if dictionary is None:
-        chunk = bytes([ZSTD]) + zstandard.ZstdCompressor(**options).compress(body)
+        chunk = bytes([ZSTD]) + compressed
     else:
-        compressed = zstandard.ZstdCompressor(dict_data=dictionary, **options).compress(body)
         chunk = bytes([ZSTD_DICTIONARY]) + bytes.fromhex(name) + compressed
     return chunk if len(chunk) <= len(body) else bytes([PLAIN]) + body
+
+
+def _compressor(dictionary: zstandard.ZstdCompressionDict | None, name: str) -> zstandard.ZstdCompressor:
+    """This thread's compressor for a dictionary: to make one takes longer than to compress a short session."""
+    import zstandard  # noqa: PLC0415 - only who seals, or reads what is sealed, needs it
+
+    compressors: dict[str, zstandard.ZstdCompressor] = _own.__dict__.setdefault("compressors", {})
+    key = name if dictionary is not None else ""
+    if key not in compressors:
+        if len(compressors) >= KEPT_MAX:
+            compressors.clear()
+        if dictionary is not None:
+            dictionary.precompute_compress(level=LEVEL)
+        compressors[key] = zstandard.ZstdCompressor(
+            level=LEVEL, dict_data=dictionary, write_checksum=True, write_dict_id=False
+        )
+    return compressors[key]
 
 
 def needed_dictionary(chunk: bytes) -> str | None:
@@ -210,6 +226,8 @@ def _decompressed(
     decompressors: dict[str | None, zstandard.ZstdDecompressor] = _own.__dict__.setdefault("decompressors", {})
     decompressor = decompressors.get(name)
     if decompressor is None:
+        if len(decompressors) >= KEPT_MAX:
+            decompressors.clear()
         decompressor = zstandard.ZstdDecompressor(dict_data=None if name is None else dictionaries[name])
         decompressors[name] = decompressor
     try:
