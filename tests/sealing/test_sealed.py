@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -12,12 +13,13 @@ from sessioncache.sealing import dictionaries
 from sessioncache.sealing.chunks import dictionary_id
 from sessioncache.sealing.models import Sealable, Swap
 from sessioncache.sealing.plan import plan_swap
-from sessioncache.testing.faulty_async import AsyncFaultyTransport
+from sessioncache.testing import AsyncFaultyTransport, AsyncGatedTransport
 from tests.engines import Engine, list_keys
 from tests.engines.caches import lowest_transport, make_async_cache
 from tests.engines.raw import client_for
 from tests.sealing.sealing import CHUNK, seal
 
+Side = Literal["before", "after"]
 Do = Callable[[AsyncSessionCache], Awaitable[object]]
 
 
@@ -88,11 +90,12 @@ WRITES: dict[str, Do] = {
 """Every kind of write that meets sealed messages."""
 
 
-async def plain_outcome(engine: Engine, name: str) -> tuple[object, ...]:
-    """What a write does to a session of which nothing is sealed."""
+async def plain_outcome(engine: Engine, *names: str) -> tuple[object, ...]:
+    """What writes do to a session of which nothing is sealed."""
     async with make_async_cache(engine, "t-plain") as cache:
         await prepare(cache)
-        await WRITES[name](cache)
+        for name in names:
+            await WRITES[name](cache)
         outcome = await seen(cache)
         await cache.sessions.delete_all()
     return outcome
@@ -136,6 +139,42 @@ async def test_a_write_between_reading_and_sealing(
     harmless = {"append", "save", "title", "pop"} if keep else {"title"}
     assert outcome == ("sealed" if name in harmless else "changed")
     assert await seen(cache) == await plain_outcome(engine, name)
+
+
+@pytest.mark.engines("valkey")
+@pytest.mark.parametrize("step", [("sealing.open", "after"), ("sealing.unseal", "before"), ("sealing.unseal", "after")])
+@pytest.mark.parametrize("other", [*WRITES, "seal", "seal the head"])
+@pytest.mark.parametrize("name", ["pop", "replace a part", "save over"])
+async def test_whoever_comes_while_messages_are_opened(
+    engine: Engine,
+    other_cache: AsyncSessionCache,
+    *,
+    name: str,
+    other: str,
+    step: tuple[str, Literal["before", "after"]],
+) -> None:
+    """A writer that is held up at any step of opening leaves what it would have left after the one that overtook it."""
+    first = [] if other.startswith("seal") else [other]
+    expected = await plain_outcome(engine, *first, name)
+    lowest, settings = lowest_transport(engine, other_cache.settings.namespace)
+    gated = AsyncGatedTransport(lowest)
+    async with AsyncSessionCache(gated, settings) as cache:
+        await prepare(cache)
+        await seal(cache, "s", keep=0)
+        gate = gated.gate(*step)
+        writer = asyncio.create_task(_do(cache, name))
+        await gate.reached()
+        if other.startswith("seal"):
+            await seal(other_cache, "s", keep=3 if other == "seal the head" else 0)
+        else:
+            await WRITES[other](other_cache)
+        gate.open()
+        await writer
+        assert await seen(cache) == expected
+
+
+async def _do(cache: AsyncSessionCache, name: str) -> object:
+    return await WRITES[name](cache)
 
 
 async def test_two_workers_seal_once(cache: AsyncSessionCache, other_cache: AsyncSessionCache) -> None:
