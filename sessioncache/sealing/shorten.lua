@@ -33,6 +33,8 @@ if not s or not s.sealed or s.gen ~= gen or (s.pinned and rules.keep_pinned)
   return { 0, 0 }
 end
 local before = chunk_place(sealed, 0)
+-- Changes nothing, but a full server allows what stands behind a command that could have freed something.
+redis.call('LTRIM', sealed, 0, -1)
 redis.call('LSET', sealed, 0, place)
 redis.call('LSET', sealed, 1, chunk)
 local after = chunk_place(sealed, 0)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import pytest
 
-from sessioncache import AsyncSessionCache, BackendFull, DecodeError, Session, SessionCache, SessionTorn
+from sessioncache import (
+    AsyncSessionCache,
+    BackendFull,
+    DecodeError,
+    RetentionPolicy,
+    Session,
+    SessionCache,
+    SessionTorn,
+)
 from sessioncache.sealing import dictionaries
 from sessioncache.sealing.chunks import dictionary_id
 from sessioncache.sealing.models import Sealable, Swap
 from sessioncache.sealing.plan import plan_swap
 from sessioncache.testing import AsyncFaultyTransport, AsyncGatedTransport
+from sessioncache.upkeep import Trimmed
 from tests.engines import Engine, list_keys
 from tests.engines.caches import lowest_transport, make_async_cache
 from tests.engines.raw import client_for
@@ -314,16 +324,25 @@ async def test_chunks_of_an_old_dictionary_are_read(
 
 @pytest.mark.engines("valkey", "redis")
 async def test_a_full_server_seals_but_does_not_open(cache: AsyncSessionCache, engine: Engine) -> None:
-    """Sealing frees memory and goes through; opening is refused before anything has changed."""
-    await prepare(cache)
+    """Sealing and trimming free memory and go through; opening is refused before anything has changed."""
+    start_ms = cache.keys.now_override_ms = int(time.time() * 1000)
+    await prepare(cache, count=2)
+    cache.keys.now_override_ms += 10
+    await prepare(cache, count=8)
     swap = await read_for_seal(cache, 0)
     before = await seen(cache)
+    shard = cache.keys.shard_of("s")
     with client_for(engine, cache.keys.session("s").record) as client:
         client.config_set("maxmemory", 1)
         try:
             assert await swap_in(cache, swap) == "sealed"
             with pytest.raises(BackendFull):
                 await cache.transcripts.pop("s")
+            assert await seen(cache) == before
+            assert await cache.upkeep.shorten(shard, {"s": start_ms + 5}) == [Trimmed(2, 42, more=False)]
+            trimmed = await cache.upkeep.trim(shard, ["s"], RetentionPolicy(keep_messages=4))
         finally:
             client.config_set("maxmemory", 0)
-    assert await seen(cache) == before
+    assert isinstance(trimmed[0], Trimmed)
+    assert [entry.seq for entry in await cache.transcripts.list("s")] == list(range(3 + trimmed[0].messages, 11))
+    assert trimmed[0].messages
