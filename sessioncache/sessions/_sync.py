@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sessioncache.errors import InvalidArgument, LimitExceeded
+from sessioncache.sealing._sync import Sealing
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import CURSOR, DEFAULT_USER, Listing, user_page
 from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
@@ -71,6 +72,7 @@ class Sessions:
         self._keys = keys
         self._encoder = encoder
         self._values = values
+        self._sealing = Sealing(transport, keys)
 
     def get(self, session_id: SessionId) -> Session | None:
         """The session's record.
@@ -316,7 +318,7 @@ class Sessions:
             marks=marks,
             payloads=payloads,
         )
-        return self._transport.call(call)
+        return self._sealing.call(keys, call)
 
     def _value_pairs(self, what: str, given: Mapping[str, Any] | None) -> Pairs:
         """Names and stored values; an empty one removes."""

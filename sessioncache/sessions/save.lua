@@ -23,7 +23,7 @@
 --   rest              text...  those pairs, then the new messages
 -- REPLY   repeated outcome gen revision created_ms updated_ms deadline_ms ttl_ms first_seq last_seq messages bytes new_seq
 --         user, then name and value of every authoritative and host field and label
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCTORN SCSCHEMA
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
 -- EMITS   session.saved session.expired
 local done = recall_operation()
 if done then
@@ -66,7 +66,7 @@ if outcome ~= 'stored' then
   s.pinned = pinned == 1
 end
 take_user(s, user)
-local fresh = (through or s.messages == 0) and transcript
+local fresh = (through or tail_length(s) == 0) and transcript
 local new_seq = #payloads > 0 and (#kept > 0 and through - #payloads or s.seq) + 1 or 0
 if through then
   redis.call('HSET', record, 'seq', s.seq)
@@ -77,7 +77,7 @@ end
 write_record(s, rules, now)
 if updated_ms then
   s.updated_ms = math.min(updated_ms, now)
-  redis.call('HSET', record, 'updated_ms', s.updated_ms)
+  redis.call('HSET', record, 'updated_ms', s.updated_ms, 'written_ms', now)
 end
 if s.created or keep_runtime == 0 then
   replace_fields(stored_runtime, given[2], by_name[2])

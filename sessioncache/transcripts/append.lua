@@ -45,7 +45,7 @@ err = refuse_quota(rules, s, s.messages + #payloads, s.bytes + size)
 if err then
   return err
 end
-local fresh = s.messages == 0 and transcript
+local fresh = tail_length(s) == 0 and transcript
 local first_seq = s.seq + 1
 local added = append_messages(s, now, marks, payloads)
 take_user(s, user)
