@@ -3,9 +3,10 @@ local function count_tail(messages, text)
   if not text then
     return messages
   end
-  local sealed = sealed_part(text)
-  if sealed.chunks > 0 and redis.call('LLEN', room_key('sealed')) == 2 * sealed.chunks then
-    return messages - sealed.messages
+  local sealed = room_key('sealed')
+  local part = sealed_part(text)
+  if part.chunks > 0 and redis.call('LLEN', sealed) == 2 * part.chunks then
+    return messages - part.messages
   end
   return nil
 end
