@@ -17,7 +17,7 @@ from benchmarks.subject import OURS
 __all__ = ["Table", "notes", "plain", "progress", "render", "tables"]
 
 
-WIDTH = 140
+WIDTH = 150
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,7 @@ def _timed(results: Results) -> Table:
                 f"{ratio.median:.2f}" if ratio and subject != OURS else "",
                 f"{numbers['p50_us'] / 1000:.2f}",
                 f"{numbers['p99_us'] / 1000:.2f}",
-                f"{numbers['server_cpu_us']:.1f}",
-                f"{numbers['server_busy']:.0%}",
-                f"{numbers['bytes_sent']:,.0f}",
-                f"{numbers['round_trips']:.2f}",
+                *_server_side(numbers),
             )
             rows.append(row)
         rows += [
@@ -106,6 +103,18 @@ def _timed(results: Results) -> Table:
             if item.workload == workload and item.subject != OURS
         ]
     return Table("Medians over the rounds; CPU, bytes and round trips are the server's, for each operation", head, rows)
+
+
+def _server_side(numbers: dict[str, float]) -> tuple[str, ...]:
+    """What the server counted; nothing for a store that is not on it."""
+    if not numbers["bytes_sent"]:
+        return ("-",) * 4
+    return (
+        f"{numbers['server_cpu_us']:.1f}",
+        f"{numbers['server_busy']:.0%}",
+        f"{numbers['bytes_sent']:,.0f}",
+        f"{numbers['round_trips']:.2f}",
+    )
 
 
 def _weighed(results: Results) -> Table:
@@ -182,7 +191,7 @@ def render(results: Results) -> None:
             for name in table.head:
                 left = name in table.left
                 pretty.add_column(
-                    name, justify="left" if left else "right", no_wrap=name in {"", "subject", "ratio", "verdict"}
+                    name, justify="left" if left else "right", no_wrap=name in {"", "subject", "ratio", "bar"}
                 )
             for row in table.rows:
                 pretty.add_row(*row)

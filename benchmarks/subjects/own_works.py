@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain, cycle, islice
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from benchmarks.conversations import Message
-from benchmarks.subjects.pipe import Pipe, PipeTransport
+from benchmarks.subjects.pipe import Pipe
 from benchmarks.subjects.works import WARM_UPS, Operation, Work
 from sessioncache import AsyncSessionCache, Session
+from sessioncache.errors import BackendUnavailable
 from sessioncache.sessions._async import AsyncSessions
 from sessioncache.stores.runtime_async import AsyncRuntimePersistence
 from sessioncache.stores.runtime_models import RuntimeMessage, RuntimeSession
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
 from sessioncache.wire.messages import MessageEncoder
+from sessioncache.wire.script import Script
 from sessioncache.wire.values import ValueEncoder
 
 __all__ = ["OWN_WORKS"]
 
+T = TypeVar("T")
 PAGE: Final = 50
-FILL_AT_ONCE: Final = 1000
+FILL_AT_ONCE: Final = 2000
 TITLE: Final = "A session with a title"
 
 
@@ -139,17 +145,24 @@ class Listing:
             await asyncio.gather(*(self._list() for _ in range(self._tasks)))
 
     async def _fill(self, first: int) -> None:
-        """Save sessions by the ordinary script, a thousand under way at a time on one connection."""
-        encoder, values = MessageEncoder(entry_bytes_max=10_000), ValueEncoder(entry_bytes_max=10_000)
-        numbers = iter(range(first, self._sessions))
+        """Save sessions by the ordinary script, thousands under way at once; they differ by id and operation only."""
+        keys = self._cache.keys
+        call = await _captured(self._cache)
+        if not isinstance(call.target, Script):
+            raise TypeError("a save is a script")
+        rest = call.args[2:]
+        before: list[asyncio.Future[object]] = []
         async with Pipe.open(self._store.url) as pipe:
-            sessions = AsyncSessions(PipeTransport(pipe), self._cache.keys, encoder, values)
-
-            async def save() -> None:
-                for number in numbers:
-                    await sessions.save(Session(id=f"session-{number}", title=TITLE))
-
-            await asyncio.gather(*(save() for _ in range(FILL_AT_ONCE)))
+            await pipe.send("SCRIPT", "LOAD", call.target.text)
+            head = ("EVALSHA", call.target.sha, len(call.keys))
+            for start in range(first, self._sessions, FILL_AT_ONCE):
+                sent = []
+                for number in range(start, min(start + FILL_AT_ONCE, self._sessions)):
+                    session = keys.session(f"session-{number}")
+                    sent.append(pipe.send(*head, *session.group, session.escaped, f"{number:016x}", *rest))
+                await _answered(before)
+                before = sent
+            await _answered(before)
 
     async def _list(self) -> int:
         return len((await self._cache.sessions.list(limit=PAGE)).items)
@@ -169,6 +182,47 @@ class Listing:
             raise AssertionError(f"there are not {self._sessions} sessions, or the page has {len(page)}")
         if moments != sorted(moments, reverse=True):
             raise AssertionError("the page is not in order")
+
+
+class _Capture:
+    """A transport that tells which call it was given."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call[Any]] = []
+
+    async def call(self, call: Call[T]) -> T:
+        """Keep it."""
+        self.calls.append(call)
+        raise BackendUnavailable("nothing is sent from here")
+
+    async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
+        """Nobody asks for that."""
+        raise NotImplementedError
+
+    async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
+        """Nor for that."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def _captured(cache: AsyncSessionCache) -> Call[Any]:
+    """The call that a save of a session with a title sends."""
+    capture = _Capture()
+    bytes_max = cache.settings.entry_bytes_max
+    encoder, values = MessageEncoder(entry_bytes_max=bytes_max), ValueEncoder(entry_bytes_max=bytes_max)
+    with suppress(BackendUnavailable):
+        await AsyncSessions(capture, cache.keys, encoder, values).save(Session(id="any", title=TITLE))
+    return capture.calls[0]
+
+
+async def _answered(replies: list[asyncio.Future[object]]) -> None:
+    """Wait for replies, which come in their order, and raise the first error among them."""
+    if replies:
+        await asyncio.wait(replies[-1:])
+    for reply in replies:
+        reply.result()
 
 
 OWN_WORKS: Final[dict[str, Callable[..., Work]]] = {"save": Save, "list": Listing}

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import hiredis
 
-from sessioncache.wire.call import Call
-from sessioncache.wire.keys import Key
-from sessioncache.wire.script import Script
+__all__ = ["Pipe"]
 
-__all__ = ["Pipe", "PipeTransport"]
-
-T = TypeVar("T")
 DEFAULT_PORT: Final = 6379
 pack: Callable[[tuple[str | bytes | int, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # any length
 
@@ -84,32 +79,3 @@ class Pipe(asyncio.Protocol):
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_exception(exc or ConnectionError("the server hung up"))
-
-
-class PipeTransport:
-    """A transport of sessioncache over a pipe: no retries, no time limits, no errors of ours."""
-
-    def __init__(self, pipe: Pipe) -> None:
-        self._pipe = pipe
-        self._loaded: set[str] = set()
-
-    async def call(self, call: Call[T]) -> T:
-        """Send one call; its script is loaded before it is first used."""
-        if not isinstance(call.target, Script):
-            return call.decode(await self._pipe.send(call.target, *call.keys, *call.args))
-        sha = call.target.sha
-        if sha not in self._loaded:
-            await self._pipe.send("SCRIPT", "LOAD", call.target.text)
-            self._loaded.add(sha)
-        return call.decode(await self._pipe.send("EVALSHA", sha, len(call.keys), *call.keys, *call.args))
-
-    async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
-        """Send calls at once."""
-        return list(await asyncio.gather(*(self.call(call) for call in calls), return_exceptions=return_errors))
-
-    async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
-        """Nobody listens here."""
-        raise NotImplementedError
-
-    async def aclose(self) -> None:
-        """The pipe is closed by whoever opened it."""
