@@ -37,7 +37,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
     rounds = options.rounds or (ROUNDS_QUICK if options.quick else ROUNDS)
-    plan = Plan(subjects, workloads, rounds, file, print, options.rows, options.transport, options.modules)
+    plan = Plan(
+        subjects,
+        workloads,
+        rounds,
+        file,
+        print,
+        rows=options.rows,
+        transport=options.transport,
+        modules=options.modules,
+        quick=options.quick,
+    )
     try:
         with progress(len(list(plan.turns()))) as tell:
             results = measure(replace(plan, progress=tell))

@@ -145,11 +145,13 @@ def notes(results: Results) -> list[str]:
     facts = results.facts
     lines = [
         f"{facts['date']}, {facts['machine']}, {facts['cores']} cores, Python {facts['python']}; {facts['pinned']}",
-        f"{facts['server']}, {facts['durability']}; {facts['rounds']} rounds, messages of {facts['messages']}",
+        f"{facts['server']}, {facts['durability']}; rounds: {facts['rounds']}, messages of {facts['messages']}",
         *(f"{name}: {_pairs(versions)}" for name, versions in facts["subjects"].items() if versions),
         "PING takes " + ", ".join(f"{us:.0f} µs {way}" for way, us in facts["ping_p50_us"].items()),
         *_absences(results),
     ]
+    if facts.get("quick"):
+        lines.append("A quick run, of few operations: good for seeing that everything works, not for quoting.")
     if facts["load_average_before"] > 0.5 * (facts["cores"] or 1):
         lines.append(
             f"The machine was busy (load {facts['load_average_before']:.1f}): trust the ratios, not the rates."

@@ -60,6 +60,9 @@ class Plan:
     modules: bool = False
     """Whether the server gets RediSearch and RedisJSON."""
 
+    quick: bool = False
+    """Whether the workloads are the quick ones; the result says so."""
+
     def turns(self) -> Iterator[tuple[int, Workload, Subject]]:
         """Round, workload and subject, in order."""
         for number in range(self.rounds):
@@ -288,6 +291,7 @@ def _facts(plan: Plan, servers: _Servers, cores: Cores) -> dict[str, Any]:
         "durability": "append-only file, fsync every second",
         "messages": plan.file.name,
         "rounds": plan.rounds,
+        "quick": plan.quick,
         "rows": list(plan.rows) or list(dict.fromkeys(workload.row for workload in plan.workloads)),
         "names": {workload.key: workload.name for workload in plan.workloads},
         "operations": {workload.key: workload.operations for workload in plan.workloads},
