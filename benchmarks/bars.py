@@ -53,7 +53,7 @@ class Bar:
             return "-"
         sign, limit = ("≥", self.at_least) if self.at_least is not None else ("≤", self.at_most)
         whom = "" if self.theirs is None else f" × {_whom(self)}"
-        busy = f", or the server's core ≥ {BUSY_AT_LEAST:.0%} busy" if self.or_busy else ""
+        busy = f", or its core ≥ {BUSY_AT_LEAST:.0%} busy" if self.or_busy else ""
         return f"{sign} {limit:g}{whom}{busy}"
 
 

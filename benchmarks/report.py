@@ -18,6 +18,7 @@ __all__ = ["Table", "notes", "plain", "progress", "render", "tables"]
 
 
 WIDTH = 150
+VERDICT_WIDTH = 34
 
 
 @dataclass(frozen=True)
@@ -192,9 +193,9 @@ def render(results: Results) -> None:
             pretty = RichTable(title=table.title, title_justify="left")
             for name in table.head:
                 left = name in table.left
-                pretty.add_column(
-                    name, justify="left" if left else "right", no_wrap=name in {"", "subject", "ratio", "bar"}
-                )
+                words = VERDICT_WIDTH if name == "verdict" else None
+                whole = name in {"", "subject", "ratio"}
+                pretty.add_column(name, justify="left" if left else "right", no_wrap=whole, min_width=words)
             for row in table.rows:
                 pretty.add_row(*row)
             console.print(pretty)
