@@ -64,9 +64,9 @@ class SessionCacheStore(JSONStore):
         if SEALED in features and find_spec(COMPACT) is None:
             raise Unavailable(f"{NOT_THERE} (job compact)")
         if NEAR_CACHE in features:
-            if "near_cache" not in Settings.model_fields:
-                raise Unavailable(f"{NOT_THERE} (setting near_cache)")
-            options["near_cache"] = True
+            if "near_cache_bytes" not in Settings.model_fields:
+                raise Unavailable(f"{NOT_THERE} (setting near_cache_bytes)")
+            options["near_cache_bytes"] = 256 * 1024 * 1024
         self.url = url
         self.cache = await self.cache_in(NAMESPACE, **options)
 
