@@ -170,6 +170,17 @@ class SessionTorn(DataError):
     code = "session_torn"
 
 
+class MessagesSealed(SessionCacheError):
+    """A write reaches into sealed messages; the client opens them and repeats it. Never reaches callers."""
+
+    code = "messages_sealed"
+
+    def __init__(self, message: str, *, seq: int = 0) -> None:
+        super().__init__(message)
+        self.seq = seq
+        """The first message to open; all behind it are opened too."""
+
+
 class FeedGap(SessionCacheError):
     """Changes were trimmed away, or lost by the server, before this subscriber read them."""
 
@@ -241,6 +252,7 @@ SCRIPT_ERRORS: dict[str, type[SessionCacheError]] = {
     "SCNOTFOUND": NotFound,
     "SCRANGE": InvalidArgument,
     "SCSCHEMA": SchemaTooNew,
+    "SCSEALED": MessagesSealed,
     "SCTORN": SessionTorn,
 }
 """The first word of a script's error reply, and the class that it becomes. Scripts use no other words."""
@@ -261,4 +273,7 @@ def from_script(message: str) -> SessionCacheError | None:
     if error is VersionConflict:
         expected, actual, text = (*text.split(" ", 2), "")[:3]
         return VersionConflict(text, expected=int(expected), actual=int(actual))
+    if error is MessagesSealed:
+        seq, _, text = text.partition(" ")
+        return MessagesSealed(text, seq=int(seq))
     return error(text)

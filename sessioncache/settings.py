@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     entry_bytes_max: int = Field(default=1_048_576, ge=1)
     """Largest encoded message, or value of a metadata key, in bytes."""
 
+    encryption_keys: SecretStr | None = None
+    """Keys that encrypt payloads with AES-GCM: `name:base64`, by commas. The first one writes, all of them read. Needs
+    the extra `encryption`."""
+
     client_name: str = "sessioncache"
     """Shown by CLIENT LIST on the server."""
 

@@ -87,7 +87,7 @@ async def _of_session(state: State, session_id: str) -> list[KeySeen]:
     keys = Keyspace(settings.namespace, settings.shards).session(session_id)
     transport = connect(settings)
     rooms = [key for room in ROOMS for key in keys.room(room)]
-    candidates = (keys.record, keys.transcript, keys.operations, *rooms, keys.lease, keys.tombstone)
+    candidates = (keys.record, keys.transcript, keys.sealed, keys.operations, *rooms, keys.lease, keys.tombstone)
     try:
         answers = await transport.call_many(
             [

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sessioncache.cli.output import duration_text, plain
 from sessioncache.cli.root import NegativeAnswer, State, run, state_of
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.maintenance import LEASE_TTL_MS, Report, expire, prune, reconcile
+from sessioncache.maintenance import LEASE_TTL_MS, Report, compact, expire, prune, reconcile
 from sessioncache.types import check_limit
 from sessioncache.upkeep import ShardLease
 
@@ -31,6 +31,7 @@ class Job(StrEnum):
     expire = "expire"
     prune = "prune"
     reconcile = "reconcile"
+    compact = "compact"
 
 
 @group.callback()
@@ -47,13 +48,21 @@ class Run(Protocol):
         """Do it on one shard."""
 
 
-RUNS: Final[dict[Job, Run]] = {Job.expire: expire.run, Job.prune: prune.run, Job.reconcile: reconcile.run}
+RUNS: Final[dict[Job, Run]] = {
+    Job.expire: expire.run,
+    Job.prune: prune.run,
+    Job.reconcile: reconcile.run,
+    Job.compact: compact.run,
+}
 
 
 @group.command("run")
 def run_(
     context: typer.Context,
-    job: Annotated[Job, typer.Argument(help="expire sweeps, prune trims transcripts, reconcile repairs lists.")],
+    job: Annotated[
+        Job,
+        typer.Argument(help="expire sweeps, prune trims transcripts, reconcile repairs lists, compact seals messages."),
+    ],
     limit: Annotated[int, typer.Option(help="Most sessions to look at in each shard.")] = LIMIT,
 ) -> None:
     """Run a job on every shard. Shards that a worker holds are left to it, which is exit code 1."""

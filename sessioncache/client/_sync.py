@@ -8,7 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sessioncache.client.build import make_settings
+from sessioncache.client.build import codec_of, make_settings
 from sessioncache.client.handles_sync import SessionHandle
 from sessioncache.errors import ConfigurationError
 from sessioncache.namespaces._sync import Namespaces
@@ -69,7 +69,7 @@ class SessionCache:
         Args:
             transport: the lowest one; retries and instruments are put around it here.
             settings: options; the URL in them is not used.
-            codec: how payloads are stored; plain JSON unless given.
+            codec: how payloads are stored; unless given, plain JSON, or as the setting `encryption_keys` says.
             hooks: hear of every call.
             near: what the transport tells of changes; given where the settings ask for a near-cache.
 
@@ -88,6 +88,7 @@ class SessionCache:
         self.connection = ConnectionState()
         """How the connection stands, by the calls that were made."""
         self._transport = WatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
+        codec = codec or codec_of(settings)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         self._values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         self.sessions = Sessions(self._transport, self.keys, encoder, self._values, near)
@@ -209,7 +210,7 @@ class SessionCache:
             url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://host,host/service` or `redis+cluster://host,host`;
                 None takes SESSIONCACHE_URL.
             namespace: the tenant; None takes SESSIONCACHE_NAMESPACE, or `default`.
-            codec: how payloads are stored; plain JSON unless given.
+            codec: how payloads are stored; unless given, plain JSON, or as the setting `encryption_keys` says.
             hooks: hear of every call; `sessioncache.metrics.PrometheusHook` is one.
             options: fields of `Settings`.
 

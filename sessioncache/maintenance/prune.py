@@ -57,6 +57,7 @@ async def _trim(
     while True:
         results = await cache.upkeep.trim(shard, remaining, policy, lease=batches.lease)
         again: list[SessionId] = []
+        cutoffs: dict[SessionId, int] = {}
         for session_id, trimmed in batches.sound(remaining, results):
             batches.report.add("messages", trimmed.messages)
             batches.report.add("bytes", trimmed.bytes)
@@ -64,6 +65,15 @@ async def _trim(
                 trimmed_ids.add(session_id)
             if trimmed.more:
                 again.append(session_id)
+            elif trimmed.cutoff_ms:
+                cutoffs[session_id] = trimmed.cutoff_ms
+        if cutoffs:
+            shortened = await cache.upkeep.shorten(shard, cutoffs, lease=batches.lease)
+            for session_id, trimmed in batches.sound(list(cutoffs), shortened):
+                batches.report.add("messages", trimmed.messages)
+                batches.report.add("bytes", trimmed.bytes)
+                if trimmed.messages:
+                    trimmed_ids.add(session_id)
         await batches.ended()
         if not again:
             break

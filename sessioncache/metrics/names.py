@@ -15,7 +15,7 @@ LABELS: Final = {
     "call": "`<noun>.<verb>`, such as `transcripts.append`",
     "error": "`code` of an error class, or `none`",
     "outcome": "what came of it: a small fixed set for each metric",
-    "job": "expire, prune or reconcile",
+    "job": "expire, prune, reconcile or compact",
     "finding": "what a job found or did: a key of `FINDINGS`",
     "namespace": "one of the namespaces that this process was started for",
 }
@@ -32,6 +32,8 @@ FINDINGS: Final = {
     "by-user": "entries of the list by user set right",
     "deadlines": "entries of the list of deadlines set right",
     "links": "rows of the links put back or removed",
+    "sealed": "transcripts of which messages were compressed",
+    "sealed_messages": "messages compressed",
     "adopted": "sessions that no list knew",
     "totals": "shards whose totals were set right",
     "policy": "shards whose copy of the retention policy was set right",

@@ -41,6 +41,11 @@ class RetentionPolicy(BaseModel):
     """… so many trace steps, likewise; 0: all."""
     keep_usage: int = Field(default=0, ge=0)
     """… so many lines of token usage, likewise; the sums stay whole; 0: all."""
+    seal_idle_ms: int = Field(default=3_600_000, ge=0)
+    """Workers compress the messages of sessions that nobody has written to for so long, and for 10 minutes at least;
+    0: never."""
+    seal_keep: int = Field(default=256, ge=0)
+    """Of other sessions, they compress all messages but about the newest so many; 0: none."""
     feed_items: int = Field(default=10_000, ge=1)
     """About how many changes a shard's feed remembers."""
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sessioncache.errors import InvalidArgument, LimitExceeded
 from sessioncache.near import NearCache
+from sessioncache.sealing._async import AsyncSealing
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import CURSOR, DEFAULT_USER, Listing, user_page
 from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
@@ -80,6 +81,7 @@ class AsyncSessions:
         self._keys = keys
         self._encoder = encoder
         self._values = values
+        self._sealing = AsyncSealing(transport, keys)
 
     async def get(self, session_id: SessionId) -> Session | None:
         """The session's record.
@@ -337,7 +339,7 @@ class AsyncSessions:
             marks=marks,
             payloads=payloads,
         )
-        return await self._transport.call(call)
+        return await self._sealing.call(keys, call)
 
     def _value_pairs(self, what: str, given: Mapping[str, Any] | None) -> Pairs:
         """Names and stored values; an empty one removes."""

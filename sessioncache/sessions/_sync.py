@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sessioncache.errors import InvalidArgument, LimitExceeded
 from sessioncache.near import NearCache
+from sessioncache.sealing._sync import Sealing
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import CURSOR, DEFAULT_USER, Listing, user_page
 from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
@@ -81,6 +82,7 @@ class Sessions:
         self._keys = keys
         self._encoder = encoder
         self._values = values
+        self._sealing = Sealing(transport, keys)
 
     def get(self, session_id: SessionId) -> Session | None:
         """The session's record.
@@ -338,7 +340,7 @@ class Sessions:
             marks=marks,
             payloads=payloads,
         )
-        return self._transport.call(call)
+        return self._sealing.call(keys, call)
 
     def _value_pairs(self, what: str, given: Mapping[str, Any] | None) -> Pairs:
         """Names and stored values; an empty one removes."""

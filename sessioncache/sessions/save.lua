@@ -23,7 +23,7 @@
 --   rest              text...  those pairs, then the new messages
 -- REPLY   repeated outcome gen revision created_ms updated_ms deadline_ms ttl_ms first_seq last_seq messages bytes new_seq
 --         user, then name and value of every authoritative and host field and label
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCTORN SCSCHEMA
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
 -- EMITS   session.saved session.expired
 local done = recall_operation()
 if done then
@@ -59,14 +59,14 @@ err = refuse_quota(rules, s, left + #payloads, left_bytes + payload_bytes(payloa
 if err then
   return err
 end
-local stored = s.created and {} or redis.call('HGETALL', record)
+local stored_group, stored_runtime, others = group_fields(s.created and {} or redis.call('HGETALL', record))
 local stored_version = s.created and -1 or tonumber(redis.call('HGET', record, 'metadata_version') or 0)
 local outcome = s.created and 'created' or (stored_version >= metadata_version and 'stored' or 'incoming')
 if outcome ~= 'stored' then
   s.pinned = pinned == 1
 end
 take_user(s, user)
-local fresh = (through or s.messages == 0) and transcript
+local fresh = (through or tail_length(s) == 0) and transcript
 local new_seq = #payloads > 0 and (#kept > 0 and through - #payloads or s.seq) + 1 or 0
 if through then
   redis.call('HSET', record, 'seq', s.seq)
@@ -77,13 +77,13 @@ end
 write_record(s, rules, now)
 if updated_ms then
   s.updated_ms = math.min(updated_ms, now)
-  redis.call('HSET', record, 'updated_ms', s.updated_ms)
+  redis.call('HSET', record, 'updated_ms', s.updated_ms, 'written_ms', now)
 end
 if s.created or keep_runtime == 0 then
-  replace_fields(stored, is_runtime, given[2], by_name[2])
+  replace_fields(stored_runtime, given[2], by_name[2])
 end
 if outcome ~= 'stored' then
-  replace_fields(stored, is_authoritative, given[1], by_name[1])
+  replace_fields(stored_group, given[1], by_name[1])
 end
 if s.created and host > 0 then
   redis.call('HSET', record, unpack(given[3]))
@@ -102,12 +102,12 @@ if s.user == 'default' then
 end
 local reply = { outcome, s.gen, s.revision, s.created_ms, s.updated_ms, s.deadline_ms, s.ttl_ms, s.first_seq, s.last_seq,
   s.messages, s.bytes, new_seq, s.user }
-local merged = redis.call('HGETALL', record)
-for i = 1, #merged, 2 do
-  local name = merged[i]
-  if is_authoritative(name) or string.sub(name, 1, 5) == 'host:' or string.sub(name, 1, 6) == 'label:' then
-    reply[#reply + 1] = name
-    reply[#reply + 1] = merged[i + 1]
+if outcome ~= 'stored' or labels > 0 then
+  stored_group, stored_runtime, others = group_fields(redis.call('HGETALL', record))
+end
+for _, fields in ipairs({ stored_group, others }) do
+  for _, part in ipairs(fields) do
+    reply[#reply + 1] = part
   end
 end
 reply = remember_operation(operations, reply)

@@ -12,9 +12,9 @@ from typing import Any, Final
 from sessioncache.errors import DataError, DecodeError, InvalidArgument, SchemaTooNew
 from sessioncache.sessions.models import Session, SessionSummary
 from sessioncache.stores.asset_models import ASSET_VERSION, ConversationTurn, SessionAsset, checksum_of
-from sessioncache.stores.message_log import LogBase, fingerprint
+from sessioncache.stores.message_log import Dumped, LogBase, fingerprint
 from sessioncache.stores.read_models import ReadSession
-from sessioncache.stores.stored_model import dumped, dumped_messages, read_back, read_message, sound
+from sessioncache.stores.stored_model import dumped, read_back, read_message, sound
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import JSONObject, datetime_from_ms, ms_from_datetime
 
@@ -53,9 +53,9 @@ PARTS: Final = (
 """What has a document of its own, `asset.<part>`, so that each may be as large as a value may be."""
 
 
-def turns_of(asset: SessionAsset) -> list[JSONObject]:
-    """The turns as messages."""
-    return dumped_messages(ConversationTurn, asset.history.turns, what="turn")
+def turns_of(asset: SessionAsset) -> list[Dumped]:
+    """The turns as messages, with their fingerprints."""
+    return asset.dump_messages(ConversationTurn, asset.history.turns, what="turn")
 
 
 def documents_of(asset: SessionAsset) -> JSONObject:

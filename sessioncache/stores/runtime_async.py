@@ -12,7 +12,7 @@ from sessioncache.stores.message_log import LogBase, fingerprint
 from sessioncache.stores.reading_async import read_session
 from sessioncache.stores.runtime_models import BYPASS, DEFAULT_TITLE, DOCUMENT, RuntimeMessage, RuntimeSession
 from sessioncache.stores.saving_async import AsyncMessageSaver
-from sessioncache.stores.stored_model import dumped, dumped_messages, read_message
+from sessioncache.stores.stored_model import dumped, read_message
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import Base, JSONObject
 
@@ -82,8 +82,8 @@ class AsyncRuntimePersistence:
             Conflict: others wrote each time that the transcript was to be swapped.
         """
         document = _document(session)
-        record, messages = session.to_record(), dumped_messages(RuntimeMessage, session.messages, what="message")
-        saver = AsyncMessageSaver(self._cache, session, record, messages, {DOCUMENT: document}, _as_loaded)
+        record, dumps = session.to_record(), session.dump_messages(RuntimeMessage, session.messages, what="message")
+        saver = AsyncMessageSaver(self._cache, session, record, dumps, {DOCUMENT: document}, _as_loaded)
         await saver.save()
         session.take_merged(record)
 

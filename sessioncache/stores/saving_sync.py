@@ -8,7 +8,7 @@ not known is sent again, under its operation id, before anything else is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from sessioncache.errors import (
 )
 from sessioncache.sessions.models import Session
 from sessioncache.stores.message_log import (
+    Dumped,
     LogBase,
     Plan,
     Remembering,
@@ -55,13 +56,20 @@ class MessageSaver:
     target: Remembering
     record: Session
     """Is saved, and takes the merged values."""
-    messages: Sequence[JSONObject]
+    dumps: Sequence[Dumped]
+    """Its messages, as they are stored."""
     documents: Mapping[str, Any]
     as_loaded: Callable[[Entry], JSONObject]
     """How a stored message reads after it went through the object's model."""
     updated_at: datetime | None = None
     keep_runtime: bool = False
     """Whether status, parent and metadata stay as they are stored."""
+
+    messages: Sequence[JSONObject] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the messages without their fingerprints."""
+        self.messages = [message for message, _ in self.dumps]
 
     def save(self) -> None:
         """Save record, documents and new messages in one write, where these are not more than 500.
@@ -73,7 +81,7 @@ class MessageSaver:
             SessionGone: the session that the object was loaded from, or saved to, is no longer there.
             Conflict: others wrote each time that the transcript was to be swapped.
         """
-        prints = [fingerprint(message) for message in self.messages]
+        prints = [one for _, one in self.dumps]
         self._settle()
         for _ in range(TRIES):
             known, _ = self.target.remembered()

@@ -23,7 +23,17 @@ from pydantic_core import ErrorDetails, PydanticSerializationError
 from sessioncache.errors import DecodeError, InvalidArgument
 from sessioncache.types import JSONObject
 
-__all__ = ["StoredModel", "dumped", "dumped_messages", "given", "read_back", "read_message", "sound"]
+__all__ = [
+    "StoredModel",
+    "as_list",
+    "dumped",
+    "dumped_message",
+    "dumped_messages",
+    "given",
+    "read_back",
+    "read_message",
+    "sound",
+]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -106,20 +116,39 @@ def given(kind: type[M], value: object, *, what: str) -> M:
         raise InvalidArgument(f"{what} is no {kind.__name__}: {_first(error)}") from error
 
 
+def dumped_message(kind: type[BaseModel], message: object, *, what: str) -> JSONObject:
+    """What is stored of a message that a caller gave.
+
+    Raises:
+        InvalidArgument: it is none, or its role is no text: nobody could read it back.
+    """
+    found = dumped(given(kind, message, what=what))
+    if not isinstance(found.get("role"), str):
+        raise InvalidArgument(f"{what} is no {kind.__name__}: its role must be a text")
+    return found
+
+
 def dumped_messages(kind: type[BaseModel], messages: object, *, what: str) -> list[JSONObject]:
     """What is stored of the messages that a caller gave.
 
     Raises:
-        InvalidArgument: one is none, or its role is no text: nobody could read it back.
+        InvalidArgument: it is no list of them, or one could not be read back.
+    """
+    return [
+        dumped_message(kind, message, what=f"{what} {position}")
+        for position, message in enumerate(as_list(messages, what=what))
+    ]
+
+
+def as_list(messages: object, *, what: str) -> Sequence[object]:
+    """The messages that a caller gave.
+
+    Raises:
+        InvalidArgument: that is no list.
     """
     if not isinstance(messages, Sequence) or isinstance(messages, str | bytes):
         raise InvalidArgument(f"{what}s must be a list, not {type(messages).__name__}")
-    found = []
-    for position, message in enumerate(messages):
-        found.append(dumped(given(kind, message, what=f"{what} {position}")))
-        if not isinstance(found[-1].get("role"), str):
-            raise InvalidArgument(f"{what} {position} is no {kind.__name__}: its role must be a text")
-    return found
+    return messages
 
 
 def read_back(kind: type[M], value: object, *, what: str, seq: int | None = None) -> M:

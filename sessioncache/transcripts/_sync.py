@@ -9,10 +9,11 @@ from typing import Literal
 
 from sessioncache.errors import Conflict, InvalidArgument
 from sessioncache.near import NearCache
+from sessioncache.sealing._sync import Sealing
 from sessioncache.transcripts import lua
-from sessioncache.transcripts.lua import RawPage
+from sessioncache.transcripts.lua import RawPage, Seam
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
-from sessioncache.transcripts.paging import Window, fits, page_from
+from sessioncache.transcripts.paging import Window, behind_seam, fits, joined, page_from
 from sessioncache.transcripts.tail import Tail, page_again
 from sessioncache.transport.base import Transport
 from sessioncache.types import (
@@ -46,6 +47,7 @@ class Transcripts:
         self._near = near
         self._keys = keys
         self._encoder = encoder
+        self._sealing = Sealing(transport, keys)
 
     def append(
         self,
@@ -139,15 +141,35 @@ class Transcripts:
         start, stop, newest = window.start, window.stop, window.newest
         head, entries = self._transport.call_many(
             [
-                lua.head(session=keys, now_override_ms=now).watched(watch),
+                lua.head(
+                    session=keys, now_override_ms=now, start=start, stop=stop, limit=window.limit, newest=newest
+                ).watched(watch),
                 lua.read(session=keys, start=start, stop=stop, limit=limit, newest=newest),
             ]
         )
+        entries = behind_seam(head, entries)
         if fits(head, entries, window):
-            return None if head is None else replace(head, entries=entries)
-        return self._transport.call(
-            lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
+            raw = None if head is None else replace(head, entries=entries)
+        else:
+            raw = self._transport.call(
+                lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
+            )
+        return raw if raw is None or raw.seam is None else self._joined(keys, raw, raw.seam, window)
+
+    def _joined(self, keys: SessionKeys, raw: RawPage, seam: Seam, window: Window) -> RawPage:
+        """The page with what is sealed of it."""
+        if window.limit == 0:
+            return replace(raw, entries=(), seam=None)
+        sealed = self._sealing.entries(
+            keys,
+            seam.items,
+            start=window.start,
+            stop=window.stop,
+            limit=window.limit - len(raw.entries) if window.newest else window.limit,
+            newest=window.newest,
+            decode=self._encoder.is_plain,
         )
+        return joined(raw, sealed, window)
 
     def each(
         self,
@@ -235,7 +257,7 @@ class Transcripts:
         for _ in range(STAGING_TRIES):
             if staged:
                 self._stage(keys, write, marks, payloads)
-            replaced = self._transport.call(call)
+            replaced = self._sealing.call(keys, call)
             if replaced is not None:
                 return replaced
         raise Conflict(f"session {session_id!r} was created anew by others each time its messages had been staged")
@@ -267,8 +289,8 @@ class Transcripts:
             DecodeError: the message was removed but cannot be decoded.
         """
         keys = self._keys.session(check_session_id(session_id))
-        raw = self._transport.call(
-            lua.pop(session=keys, write=Write.of(self._keys, "transcripts.pop", base, operation_id))
+        raw = self._sealing.call(
+            keys, lua.pop(session=keys, write=Write.of(self._keys, "transcripts.pop", base, operation_id))
         )
         if raw is None:
             return None

@@ -25,7 +25,7 @@ if gen then
   local updated = now > updated_ms + 0 and stamp or updated_ms
   call('HSET', record, 'revision', revision, 'seq', last_seq, 'last_seq', last_seq, 'messages', messages, 'bytes', bytes + size,
     'updated_ms', updated)
-  local reply = remember_words({ '0', gen, revision, first_seq, last_seq, messages })
+  local reply = remember_operation(operations, { '0', gen, revision, first_seq, last_seq, messages })
   call('ZADD', by_updated, updated, id)
   call('HINCRBY', totals, 'messages', #payloads)
   call('HINCRBY', totals, 'bytes', size)
@@ -45,7 +45,7 @@ err = refuse_quota(rules, s, s.messages + #payloads, s.bytes + size)
 if err then
   return err
 end
-local fresh = s.messages == 0 and transcript
+local fresh = tail_length(s) == 0 and transcript
 local first_seq = s.seq + 1
 local added = append_messages(s, now, marks, payloads)
 take_user(s, user)

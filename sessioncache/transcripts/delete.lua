@@ -24,6 +24,7 @@ if messages == 0 then
   return { '0', s.gen, s.revision, 0 }
 end
 redis.call('UNLINK', transcript)
+drop_sealed(s)
 s.messages, s.bytes, s.first_seq, s.last_seq = 0, 0, 0, 0
 write_record(s, rules, now)
 local reply = remember_operation(operations, { s.gen, s.revision, messages })

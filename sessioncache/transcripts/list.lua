@@ -10,7 +10,8 @@
 --   stop             integer  last sequence number to answer; empty: the end
 --   limit            integer  most entries to answer
 --   newest           integer  1: count the limit from the end
--- REPLY   gen revision messages first_seq last_seq entries; nil where there is no session
+-- REPLY   gen revision messages first_seq last_seq entries, then of a transcript with a sealed part what transcripts.head answers of
+--         it, and the entries are those of the stream; nil where there is no session
 -- ERRORS  SCTORN SCSCHEMA
 -- EMITS   -
 local now = server_now_ms()
@@ -29,4 +30,8 @@ if newest == 1 then
 else
   entries = redis.call('XRANGE', transcript, from, to, 'COUNT', limit)
 end
-return { s.gen, s.revision, s.messages, s.first_seq, s.last_seq, entries }
+if not s.sealed then
+  return { s.gen, s.revision, s.messages, s.first_seq, s.last_seq, entries }
+end
+return { s.gen, s.revision, s.messages, s.first_seq, s.last_seq, entries, s.sealed.last_seq, s.sealed.messages, tail_start(),
+  sealed_window(s, start, stop, limit, newest) }

@@ -6,21 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sessioncache.sealing.lua import entry_from
+from sessioncache.sealing.models import RawEntry
 from sessioncache.transcripts.models import Appended, Replaced
 from sessioncache.wire.call import Call, Write, optional
 from sessioncache.wire.keys import Key, SessionKeys
 from sessioncache.wire.script import load_script
 
-__all__ = ["RawEntry", "RawPage", "append", "delete", "head", "list_", "pop", "read", "save", "stage"]
+__all__ = ["RawPage", "Seam", "append", "delete", "head", "list_", "pop", "read", "save", "stage"]
 
 
 @dataclass(frozen=True, slots=True)
-class RawEntry:
-    """An entry as it is stored."""
+class Seam:
+    """Where a transcript that is partly sealed has its two parts."""
 
-    seq: int
-    ms: int
-    payload: bytes
+    last_seq: int
+    """The last sequence number that is sealed."""
+    messages: int
+    """How many messages are sealed."""
+    tail_first_seq: int
+    """The first sequence number in the stream; 0: there is none."""
+    items: tuple[bytes, ...]
+    """Chunks of the window, each behind its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ class RawPage:
     first_seq: int
     last_seq: int
     entries: tuple[RawEntry, ...]
+    seam: Seam | None = None
+    """None: nothing is sealed, or the page was put together. Else the entries are those of the stream."""
 
 
 def append(*, session: SessionKeys, write: Write, user: str, marks: str, payloads: Sequence[bytes]) -> Call[Appended]:
@@ -63,24 +72,26 @@ def list_(
     def decode(reply: list[Any] | None) -> RawPage | None:
         if reply is None:
             return None
-        gen, revision, count, first_seq, last_seq, entries = reply
-        return RawPage(gen.decode(), revision, count, first_seq, last_seq, tuple(map(_entry, entries)))
+        gen, revision, count, first_seq, last_seq, entries, *seam = reply
+        return RawPage(gen.decode(), revision, count, first_seq, last_seq, tuple(map(entry_from, entries)), _seam(seam))
 
     now = optional(now_override_ms)
     args = (session.escaped, now, start, optional(stop), limit, int(newest))
     return Call("transcripts.list", load_script("transcripts.list"), session.group, args, decode=decode)
 
 
-def head(*, session: SessionKeys, now_override_ms: int | None) -> Call[RawPage | None]:
+def head(
+    *, session: SessionKeys, now_override_ms: int | None, start: int, stop: int | None, limit: int, newest: bool
+) -> Call[RawPage | None]:
     """`transcripts/head.lua`: a page without entries."""
 
     def decode(reply: list[Any] | None) -> RawPage | None:
         if reply is None:
             return None
-        gen, revision, count, first_seq, last_seq = reply
-        return RawPage(gen.decode(), revision, count, first_seq, last_seq, ())
+        gen, revision, count, first_seq, last_seq, *seam = reply
+        return RawPage(gen.decode(), revision, count, first_seq, last_seq, (), _seam(seam))
 
-    args = (session.escaped, optional(now_override_ms))
+    args = (session.escaped, optional(now_override_ms), start, optional(stop), limit, int(newest))
     return Call("transcripts.head", load_script("transcripts.head"), session.group, args, decode=decode)
 
 
@@ -88,7 +99,7 @@ def read(*, session: SessionKeys, start: int, stop: int | None, limit: int, newe
     """XRANGE or XREVRANGE of the entries alone."""
 
     def decode(reply: list[Any]) -> tuple[RawEntry, ...]:
-        return tuple(map(_entry, reply))
+        return tuple(map(entry_from, reply))
 
     final = "+" if stop is None else stop
     ends = (final, start) if newest else (start, final)
@@ -175,9 +186,11 @@ def save(
     )
 
 
-def _entry(reply: list[Any]) -> RawEntry:
-    seq, _, ms = reply[0].partition(b"-")
-    return RawEntry(int(seq), int(ms), reply[1][1])
+def _seam(reply: list[Any]) -> Seam | None:
+    if not reply:
+        return None
+    last_seq, messages, tail_first_seq, items = reply
+    return Seam(last_seq, messages, tail_first_seq, tuple(items))
 
 
 def _outcome(*, repeated: bool, created: bool) -> str:

@@ -5,16 +5,17 @@ The rule of this module: no I/O; an answer that disagrees with the record is an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
-from sessioncache.transcripts.lua import RawEntry, RawPage
+from sessioncache.sealing.models import RawEntry
+from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Entry, TranscriptPage
 from sessioncache.types import EXACT_MAX, check_limit, decode_cursor, encode_cursor
 from sessioncache.wire.messages import MessageEncoder
 
-__all__ = ["Window", "fits", "page_from"]
+__all__ = ["Window", "behind_seam", "fits", "joined", "page_from"]
 
 PAGE_DEFAULT: Final = 500
 PAGE_MAX: Final = 10_000
@@ -82,27 +83,52 @@ class Window:
 
 
 def fits(head: RawPage | None, entries: tuple[RawEntry, ...], window: Window) -> bool:
-    """Whether entries read beside the record can be those that the record speaks of.
+    """Whether entries read from the stream beside the record can be those that the record speaks of.
 
     They were read one after the other, so somebody may have written in between. The window is what the record says, if
     it has as many entries as fit into it and its ends are where they should be. Only a replacement below some number
     can pass unseen, for it reuses numbers; the page then carries the revision before it, and a write based on it is
     refused.
+
+    What is sealed was read with the record. Sealing takes the oldest entries out of the stream, so the oldest one of
+    the window has to be where the stream begins, or where the window does.
     """
-    if head is None or head.count == 0:
+    if head is None:
         return not entries
-    if window.newest and window.stop is None and window.start == 0:
-        ends = entries[:1] and entries[0].seq == head.last_seq
-        return bool(ends) and len(entries) == min(window.limit or 1, head.count)
-    if not entries:
-        stop = head.last_seq if window.stop is None else window.stop
-        return window.start > head.last_seq or stop < head.first_seq
-    if not window.newest and window.start <= head.first_seq:
-        whole = window.stop is None and len(entries) != min(window.limit or 1, head.count)
-        if whole or entries[0].seq != head.first_seq:
-            return False
+    first_seq, last_seq, count = _tail(head)
+    stop = last_seq if window.stop is None else window.stop
+    if not entries or count == 0 or window.start > last_seq or stop < first_seq:
+        return not entries and (count == 0 or window.start > last_seq or stop < first_seq)
     low, high = sorted((entries[0].seq, entries[-1].seq))
-    return head.first_seq <= low and high <= head.last_seq
+    limit = window.limit or 1
+    begins = low == max(first_seq, window.start) or (window.newest and len(entries) == limit)
+    ends = high == last_seq or not window.newest or window.stop is not None
+    whole = window.start <= first_seq and window.stop is None
+    complete = not whole or len(entries) == min(limit, count)
+    return begins and ends and complete and first_seq <= low and high <= last_seq
+
+
+def behind_seam(head: RawPage | None, entries: tuple[RawEntry, ...]) -> tuple[RawEntry, ...]:
+    """Entries of the stream without those that were sealed when the record was read: somebody opened them since."""
+    if head is None or head.seam is None:
+        return entries
+    last_sealed = head.seam.last_seq
+    return tuple(entry for entry in entries if entry.seq > last_sealed)
+
+
+def joined(raw: RawPage, sealed: list[RawEntry], window: Window) -> RawPage:
+    """The page with the entries of both its parts, in the window's order."""
+    limit = window.limit or 1
+    both = (*raw.entries, *reversed(sealed)) if window.newest else (*sealed, *raw.entries)
+    return replace(raw, entries=both[:limit], seam=None)
+
+
+def _tail(head: RawPage) -> tuple[int, int, int]:
+    """First and last sequence number, and the number of entries, of what lies in the stream."""
+    if head.seam is None:
+        return head.first_seq, head.last_seq, head.count
+    count = head.count - head.seam.messages
+    return head.seam.tail_first_seq, head.last_seq if count else 0, count
 
 
 def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, skip: bool) -> TranscriptPage:
@@ -115,12 +141,17 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
     if raw is None:
         return TranscriptPage((), exists=False, gen=None, revision=0, count=0, cursor=None)
     shown = tuple(reversed(raw.entries)) if window.newest else raw.entries
-    _refuse_torn(raw, shown, window)
+    if shown or window.limit:
+        _refuse_torn(raw, shown, window)
     shown = shown if window.limit else ()
     items, skipped = [], []
     for entry in shown:
         try:
-            message = encoder.decode(entry.payload, seq=entry.seq)
+            message = entry.message
+            if entry.damage is not None:
+                raise DecodeError(f"message {entry.seq} cannot be decoded: {entry.damage}", seq=entry.seq)
+            if message is None:
+                message = encoder.decode(entry.payload, seq=entry.seq)
         except DecodeError:
             if not skip:
                 raise

@@ -5,7 +5,7 @@
 -- ARGV
 --   @write
 -- REPLY   repeated gen revision seq ms payload; nil where there is nothing to remove
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCSEALED SCTORN SCSCHEMA
 -- EMITS   transcript.popped session.expired
 local done = recall_operation()
 if done then
@@ -19,6 +19,9 @@ end
 if s.messages == 0 then
   return false
 end
+if tail_length(s) == 0 then
+  return redis.error_reply('SCSEALED ' .. s.last_seq .. ' the messages from there on are sealed')
+end
 local newest = redis.call('XREVRANGE', transcript, '+', '-', 'COUNT', 2)
 local popped, before = newest[1], newest[2]
 local seq, ms = string.match(popped[1], '^(%d+)-(%d+)$')
@@ -28,8 +31,8 @@ if tonumber(seq) ~= s.last_seq then
 end
 s.messages = s.messages - 1
 s.bytes = s.bytes - #payload
-s.last_seq = before and tonumber(string.match(before[1], '^%d+')) or 0
-s.first_seq = before and s.first_seq or 0
+s.last_seq = before and tonumber(string.match(before[1], '^%d+')) or (s.sealed and s.sealed.last_seq) or 0
+s.first_seq = s.messages > 0 and s.first_seq or 0
 if before then
   redis.call('XDEL', transcript, popped[1])
 else

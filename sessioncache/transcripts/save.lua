@@ -14,7 +14,7 @@
 --   payloads  text...  the messages
 -- REPLY   repeated created gen revision first_seq last_seq messages replaced_messages replaced_through; nil where the session
 --         was created or replaced by another since the messages were staged, and they have to be staged anew
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCTORN SCSCHEMA
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
 -- EMITS   transcript.replaced session.expired
 local done = recall_operation()
 if done then
@@ -51,6 +51,7 @@ take_user(s, user)
 write_record(s, rules, now)
 if staged > 0 then
   redis.call('UNLINK', transcript)
+  drop_sealed(s)
   redis.call('XDEL', staging, '0-1')
   redis.call('RENAME', staging, transcript)
   redis.call('PERSIST', transcript)

@@ -11,7 +11,8 @@ from math import inf
 from sys import getsizeof
 from typing import Final
 
-from sessioncache.transcripts.lua import RawEntry, RawPage
+from sessioncache.sealing.models import RawEntry
+from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Entry, TranscriptPage
 from sessioncache.transcripts.paging import Window
 from sessioncache.types import JSONObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.upkeep.models import COUNTED, Counters, Expired, Reindexed, Totals, Trimmed
+from sessioncache.upkeep.models import COUNTED, Counters, Expired, Reindexed, Totals, Trimmed, Walk, Walks
 from sessioncache.wire.call import Arg, Call, optional
 from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
@@ -13,6 +13,7 @@ from sessioncache.wire.script import load_script
 __all__ = [
     "acquire",
     "by_user",
+    "clock",
     "counters",
     "due",
     "expire",
@@ -23,11 +24,14 @@ __all__ = [
     "release",
     "relink",
     "renew",
+    "save_walks",
     "settle",
     "things",
     "totals",
     "trim",
     "unlink",
+    "updated",
+    "walks",
 ]
 
 
@@ -68,7 +72,7 @@ def trim(
     """`upkeep/trim.lua`."""
 
     def decode(reply: list[Any]) -> Trimmed:
-        return Trimmed(int(reply[0]), int(reply[1]), bool(reply[2]))
+        return Trimmed(int(reply[0]), int(reply[1]), bool(reply[2]), *map(int, reply[3:]))
 
     args = (session.escaped, optional(now_override_ms), lease_token, keep_messages, keep_bytes, keep_age_ms)
     keys = (*session.group, lease)
@@ -197,6 +201,46 @@ def counters(*, session: SessionKeys) -> Call[Counters | None]:
 
     names = tuple(f"n:{name}" if name in ROOMS else name for name in COUNTED)
     return Call("upkeep.counters", "HMGET", (session.record,), names, decode=decode)
+
+
+def clock(*, shard: ShardKeys) -> Call[int]:
+    """TIME of the shard's server, in milliseconds since 1970."""
+
+    def decode(reply: list[Any]) -> int:
+        return int(reply[0]) * 1000 + int(reply[1]) // 1000
+
+    return Call("upkeep.clock", "TIME", (), (), decode=decode, routed_by=shard.totals)
+
+
+def updated(*, shard: ShardKeys, since_ms: int, until_ms: int, offset: int, limit: int) -> Call[list[tuple[str, int]]]:
+    """ZRANGEBYSCORE over a shard's sessions by the time of their last write: ids and times."""
+
+    def decode(reply: list[Any]) -> list[tuple[str, int]]:
+        # RESP3 has pairs where RESP2 has a flat list.
+        flat = reply if not reply or isinstance(reply[0], bytes) else [part for pair in reply for part in pair]
+        return [(unescape(member), int(float(score))) for member, score in zip(flat[::2], flat[1::2], strict=True)]
+
+    args = (since_ms, until_ms, "WITHSCORES", "LIMIT", offset, limit)
+    return Call("upkeep.updated", "ZRANGEBYSCORE", (shard.by_updated,), args, decode=decode)
+
+
+def walks(*, lease: Key) -> Call[Walks]:
+    """HMGET of how far a job has come, which lies beside its lease."""
+
+    def decode(reply: list[Any]) -> Walks:
+        idle_ms, idle_id, busy_ms, busy_id, began_ms = (value or b"" for value in reply)
+        idle = Walk(int(idle_ms or 0), idle_id.decode())
+        return Walks(idle, Walk(int(busy_ms or 0), busy_id.decode()), int(began_ms or 0))
+
+    return Call("upkeep.walks", "HMGET", (lease,), Walks.FIELDS, decode=decode)
+
+
+def save_walks(*, lease: Key, walks: Walks) -> Call[int]:
+    """HSET of how far a job has come."""
+    args: list[Arg] = []
+    for name, value in zip(Walks.FIELDS, walks.values(), strict=True):
+        args += [name, value]
+    return Call("upkeep.save_walks", "HSET", (lease,), tuple(args), decode=int, writes=True)
 
 
 def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int) -> Call[tuple[int, int] | None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, TypeAlias
 
 from sessioncache.errors import SessionCacheError
 from sessioncache.feed.models import Change
 from sessioncache.types import SessionId
-from sessioncache.wire.keys import ROOMS, RoomName
+from sessioncache.wire.keys import ROOMS, RoomName, escape
 
 __all__ = [
     "COUNTED",
@@ -22,6 +23,8 @@ __all__ = [
     "Totals",
     "Trimmed",
     "View",
+    "Walk",
+    "Walks",
 ]
 
 ListName: TypeAlias = Literal["by-updated", "deadlines"]
@@ -81,6 +84,8 @@ class Trimmed:
     bytes: int
     more: bool
     """Whether there is more to trim than one call does."""
+    cutoff_ms: int = 0
+    """Messages before this time are in the first chunk of what is sealed, with others; 0: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +127,39 @@ class View:
     newest: int
     changes: list[Change]
     """What was changed since the number asked for, 500 at most, and the number of the newest change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How far a job has come through a shard's sessions, oldest write first."""
+
+    at_ms: int = 0
+    """Time of the last session that was looked at."""
+    member: str = ""
+    """Its escaped id: sessions of one time stand in the order of these."""
+
+    def after(self, found: Sequence[tuple[SessionId, int]]) -> Walk:
+        """Where the walk goes on behind these."""
+        return Walk(found[-1][1], escape(found[-1][0])) if found else self
+
+    def is_ahead(self, session_id: SessionId, at_ms: int) -> bool:
+        """Whether the walk has not come to a session yet."""
+        return (at_ms, escape(session_id)) > (self.at_ms, self.member)
+
+
+@dataclass(frozen=True, slots=True)
+class Walks:
+    """How far sealing has come in a shard."""
+
+    FIELDS: ClassVar = ("idle_ms", "idle_id", "busy_ms", "busy_id", "began_ms")
+
+    idle: Walk = Walk()
+    """Through sessions that nobody has written to for long."""
+    busy: Walk = Walk()
+    """Through all others."""
+    began_ms: int = 0
+    """When the first of the two began at the oldest session."""
+
+    def values(self) -> tuple[int | str, ...]:
+        """The values of `FIELDS`."""
+        return (self.idle.at_ms, self.idle.member, self.busy.at_ms, self.busy.member, self.began_ms)

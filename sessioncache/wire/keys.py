@@ -7,6 +7,7 @@ no test leaves a stray key, and the data model's documentation all derive from `
 sc:{acme}:config                          what the namespace is: shards, schema, retention policy
 sc:{acme:17}:s:<id>                       a session's record        (`{acme:17}` is the hash tag of shard 17)
 sc:{acme:17}:s:<id>:transcript            its messages
+sc:{acme:17}:s:<id>:sealed                its older messages, compressed
 sc:{acme:17}:s:<id>:operations            its last operation ids with their replies
 sc:{acme:17}:s:<id>:<room>                what else it has: documents, updates, qa, … (`ROOMS`)
 sc:{acme:17}:by-updated                   the shard's listing index …
@@ -119,9 +120,16 @@ def _pattern_regex(pattern: str) -> re.Pattern[str]:
 
 
 CATALOGUE: Final[tuple[KeyKind, ...]] = (
-    KeyKind("config", "sc:{<ns>}:config", "hash", "never", "shard count, schema and retention policy of a namespace"),
+    KeyKind("config", "sc:{<ns>}:config", "hash", "never", "shard count, schema, policy and dictionary of a namespace"),
     KeyKind("record", "sc:{<ns>:<shard>}:s:<id>", "hash", "session", "the session's record"),
     KeyKind("transcript", "sc:{<ns>:<shard>}:s:<id>:transcript", "stream", "session", "one entry a message"),
+    KeyKind(
+        "sealed",
+        "sc:{<ns>:<shard>}:s:<id>:sealed",
+        "list",
+        "session",
+        "the transcript's older messages, many to a compressed chunk, and in front of each chunk its place",
+    ),
     KeyKind("operations", "sc:{<ns>:<shard>}:s:<id>:operations", "list", "session", "operation ids and their replies"),
     KeyKind(
         "tombstone",
@@ -190,6 +198,13 @@ CATALOGUE: Final[tuple[KeyKind, ...]] = (
         "never",
         "a code symbol, NUL, a symbol that depends on it; all scored 0",
     ),
+    KeyKind(
+        "dictionaries",
+        "sc:{<ns>:<shard>}:dictionaries",
+        "hash",
+        "never",
+        "what sealed messages of the shard were compressed with, by its hash",
+    ),
     KeyKind("workspace_list", "sc:{<ns>}:workspaces", "hash", "never", "workspaces by their ids"),
     KeyKind("lease", "sc:{<ns>:<shard>}:lease:<job>", "hash", "never", "who works on the shard, and the fencing token"),
 )
@@ -240,6 +255,7 @@ class ShardKeys:
         "by_user",
         "deadlines",
         "dependents",
+        "dictionaries",
         "feed",
         "index",
         "links",
@@ -261,6 +277,7 @@ class ShardKeys:
         self.policy = Key(f"{self.prefix}policy")
         self.links = Key(f"{self.prefix}links")
         self.dependents = Key(f"{self.prefix}dependents")
+        self.dictionaries = Key(f"{self.prefix}dictionaries")
 
     def lease(self, job: str) -> Key:
         """The lease of one background job on this shard."""
@@ -307,6 +324,11 @@ class SessionKeys:
     def room(self, name: RoomName) -> tuple[Key, ...]:
         """The keys of a room, in the order of `ROOMS`."""
         return tuple(Key(f"{self.record}:{suffix}") for suffix in ROOMS[name])
+
+    @property
+    def sealed(self) -> Key:
+        """The transcript's older messages, compressed; where there are none, no key."""
+        return Key(f"{self.record}:sealed")
 
     @property
     def lease(self) -> Key:

@@ -26,6 +26,11 @@ class MessageEncoder:
         self.entry_bytes_max = entry_bytes_max
         self._codec: Codec = codec or PlainJSON()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether payloads are the messages' JSON as it is."""
+        return isinstance(self._codec, PlainJSON)
+
     def encode(
         self, messages: Message | Sequence[Message], *, items_max: int = BATCH_ITEMS_MAX
     ) -> tuple[str, list[bytes]]:

@@ -76,7 +76,7 @@ def test_retention(command: Command, cache: SessionCache) -> None:
     assert "86400000  (1 d)" in command("retention", "show").out
 
 
-@pytest.mark.parametrize("job", ["expire", "prune", "reconcile"])
+@pytest.mark.parametrize("job", ["expire", "prune", "reconcile", "compact"])
 def test_maintenance_by_hand(command: Command, cache: SessionCache, job: str) -> None:
     """A job runs on every shard and reports; one that a worker holds is left to it."""
     for number in range(6):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 import zstandard
 
 from sessioncache import AsyncSessionCache
-from sessioncache.errors import ConfigurationError
 from sessioncache.importers.formats import Format
 from sessioncache.importers.run import ImportStopped, OnError
 from sessioncache.importers.sources.post_cortex import PostCortexSource
@@ -242,16 +240,6 @@ async def test_damaged_compression(cache: AsyncSessionCache, tmp_path: Path, nam
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ImportStopped, match=r"e\.json"):
         await imported(cache, Format.post_cortex, path)
-
-
-async def test_without_zstandard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the package is missing, the extra that brings it is named; other files do not need it."""
-    monkeypatch.setitem(sys.modules, "zstandard", None)
-    plain = PostCortexSource(put(tmp_path / "e.json", export("1.2.0", session(FIRST))))
-    assert len([found async for found in plain.sessions()]) == 2
-    packed = PostCortexSource(put(tmp_path / "e.json.zst", export("1.2.0", session(FIRST))))
-    with pytest.raises(ConfigurationError, match=r"pip install 'sessioncache\[import\]'"):
-        _ = [found async for found in packed.sessions()]
 
 
 async def test_a_folder(cache: AsyncSessionCache, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import tracemalloc
 from math import inf
 
 from sessioncache.near.memory import Kept, Memory
-from sessioncache.transcripts.lua import RawEntry, RawPage
+from sessioncache.sealing.models import RawEntry
+from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.tail import Tail
 from sessioncache.wire.codec import encode_json
 from sessioncache.wire.messages import MessageEncoder

@@ -43,6 +43,7 @@ from sessioncache.workspaces import SessionRole
 from tests.engines import Engine, list_keys
 from tests.engines.caches import lowest_transport, make_async_cache
 from tests.engines.raw import client_for
+from tests.sealing.sealing import seal
 from tests.stores.five import Stores, fill, message, update
 
 
@@ -128,6 +129,8 @@ async def test_c6_what_delete_removes(stores: Stores, engine: Engine) -> None:
     """Everything of the session, in every room and index; what may stay is bounded, and named in the catalogue."""
     session_id = str(uuid4())
     await fill(stores, session_id)
+    await stores.cache.transcripts.append(session_id, [{"role": "user", "content": "a"}] * 2)
+    assert await seal(stores.cache, session_id, keep=1, chunk=1)
     keys = stores.cache.keys.session(session_id)
     mine = {key.name for key in list_keys(engine) if keys.escaped in key.name}
     session_kinds = {kind.name for kind in CATALOGUE if kind.expiry == "session"}

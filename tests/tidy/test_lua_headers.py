@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sessioncache.sealing.models import OpenedPart, SealState, Swap
 from sessioncache.sessions.models import Session
 from sessioncache.sessions.record import Pairs
 from sessioncache.types import Base
@@ -20,7 +21,10 @@ SHARD = Keyspace("acme", 8).shard(5)
 SESSION = SHARD.session("chat 1")
 WRITE = Write("0123456789abcdef", Base(gen="given-gen", revision=901, fence=902), now_override_ms=903)
 WRITE_VALUES = dict(zip((name for name, _ in WRITE_GROUP), WRITE.args(SESSION), strict=True))
+STATE = SealState("given-gen", 1001, 1002, 1003, 1004, 1005, "given-known", 1006)
 KEYS = {
+    "sealed": SESSION.sealed,
+    "dictionaries": SHARD.dictionaries,
     "staging": SESSION.staging(WRITE.operation),
     "lease": SHARD.lease("expire"),
     "record": SESSION.record,
@@ -58,8 +62,11 @@ def _sentinel(name: str, hint: Any, numbers: Iterator[int]) -> Any:  # noqa: ANN
         ShardKeys: SHARD,
         Write: WRITE,
         Session: Session(id="chat 1", user="given-user", metadata_version=904, pinned=True),
+        Swap: Swap(STATE, 1011, 1012, 1013, reopened=True, dictionary="given-dictionary", items=()),
+        OpenedPart: OpenedPart("given-gen", 1014, "given-known", ()),
         bool: True,
         str: f"given-{name}",
+        bytes: f"given-{name}".encode(),
         str | None: f"given-{name}",
         tuple[int, str] | None: (905, "given-after"),
         Sequence[bytes]: [f"given-{name}".encode()],

@@ -40,7 +40,7 @@ def rooms_of(declared: list[str]) -> set[str]:
     """The keys of the rooms of a session whose record is declared, and its lease: removing it touches them all."""
     records = [key for key in declared if (kind := kind_of(key)) is not None and kind.name == "record"]
     suffixes = [suffix for room in ROOMS.values() for suffix in room]
-    return {f"{record}:{suffix}" for record in records for suffix in [*suffixes, "lease"]}
+    return {f"{record}:{suffix}" for record in records for suffix in [*suffixes, "sealed", "lease"]}
 
 
 def of_a_session(key: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, Session
 from sessioncache.entities import EntityMention, Relationship
 from sessioncache.freshness import Function, SourceReference, SymbolId
+from sessioncache.maintenance import compact
 from sessioncache.rooms._async import AsyncRoom
+from sessioncache.sealing.chunks import dictionary_id
 from sessioncache.sessions import lua as sessions_lua
 from sessioncache.transcripts import lua
 from sessioncache.upkeep import ShardLease
@@ -31,6 +34,7 @@ async def walk(cache: AsyncSessionCache) -> None:
     await _retention(cache)
     await _leases(cache)
     await _feed(cache)
+    await _sealing(cache)
     for keys in cache.keys:
         await _upkeep(cache, keys.index)
     await _delete_all(cache)
@@ -198,6 +202,36 @@ async def _feed(cache: AsyncSessionCache) -> None:
         await cache.transcripts.append("chat", {"role": "user"})
         await changes.read()
         await changes.read(wait_ms=1)
+
+
+async def _sealing(cache: AsyncSessionCache) -> None:
+    """What is sealed is read, opened, trimmed and replaced."""
+    at = cache.keys.now_override_ms = int(time.time() * 1000)
+    try:
+        await cache.transcripts.append("asleep", {"role": "user"})
+        cache.keys.now_override_ms = at + 1
+        await cache.transcripts.append("asleep", [{"role": "user", "n": number} for number in range(300)])
+        cache.keys.now_override_ms = at + 4_000_000
+        shard = cache.keys.shard_of("asleep")
+        await cache.upkeep.save_dictionary(shard, dictionary_id(b"some bytes"), b"some bytes")
+        await compact.run(cache, shard, limit=10)
+        await cache.transcripts.list("asleep", last=50)
+        await cache.transcripts.list("asleep", start=20, stop=30)
+        whole = lua.list_(
+            session=cache.keys.session("asleep"), now_override_ms=None, start=9, stop=None, limit=1, newest=True
+        )
+        await cache._transport.call(whole)
+        await cache.upkeep.shorten(shard, {"asleep": at + 1})
+        await cache.upkeep.trim(shard, ["asleep"], RetentionPolicy(keep_messages=200))
+        await cache.transcripts.append("asleep", {"role": "user"})
+        await cache.transcripts.save("asleep", [], through=290)
+        cache.keys.now_override_ms = at + 8_000_000
+        await compact.run(cache, shard, limit=10)
+        await cache.transcripts.pop("asleep")
+        await compact.run(cache, shard, limit=10)
+        await cache.sessions.delete("asleep")
+    finally:
+        cache.keys.now_override_ms = None
 
 
 async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -54,6 +55,17 @@ async def test_a_shard_that_is_held_is_left_quietly(office: Office, cache: Async
     await JOBS["expire"]({OFFICE: office}, namespace, shard)
     assert runs(office, "expire", "skipped") == 1
     assert (await cache.stats.shards())[shard].sessions == 1
+
+
+async def test_idle_sessions_are_sealed(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
+    """The job compact seals what nobody has written to for an hour, and says so in the metrics."""
+    await cache.transcripts.append("a", [{"n": 1}, {"n": 2}])
+    office.caches[namespace].keys.now_override_ms = int(time.time() * 1000) + 3_700_000
+    await JOBS["compact"]({OFFICE: office}, namespace, cache.keys.shard_of("a"))
+    found = {"job": "compact", "finding": "sealed_messages"}
+    assert runs(office, "compact", "done") == 1
+    assert office.registry.get_sample_value("sessioncache_worker_findings_total", found) == 2
+    assert (await cache.transcripts.list("a")).messages == [{"n": 1}, {"n": 2}]
 
 
 async def test_a_job_gives_its_lease_back(office: Office, cache: AsyncSessionCache, namespace: str) -> None:

@@ -24,12 +24,13 @@ def test_only_shards_with_something_due_are_swept() -> None:
 
 
 def test_every_shard_comes_due_once_a_period() -> None:
-    """Over an hour of ticks each shard is pruned twelve times and reconciled once, by distinct ids."""
+    """Over an hour of ticks each shard is pruned and sealed twelve times and reconciled once, by distinct ids."""
     seen: set[tuple[str, int, int]] = set()
     for now_ms in range(START_MS, START_MS + 3_600_000, 5_000):
         seen.update(due_jobs(SETTINGS, shards(now_ms)))
     counted = Counter((job, shard) for job, shard, _period in seen)
     assert {counted["prune", shard] for shard in range(64)} <= {12, 13}
+    assert {counted["compact", shard] for shard in range(64)} <= {12, 13}
     assert {counted["reconcile", shard] for shard in range(64)} <= {1, 2}
 
 

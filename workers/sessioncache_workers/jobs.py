@@ -17,7 +17,7 @@ from arq.worker import Function, func
 
 from sessioncache import AsyncSessionCache
 from sessioncache.errors import BackendError, LeaseLost, SessionCacheError
-from sessioncache.maintenance import Report, expire, prune, reconcile
+from sessioncache.maintenance import Report, compact, expire, prune, reconcile
 from sessioncache.upkeep import ShardLease
 from sessioncache_workers.office import OFFICE, Office
 from sessioncache_workers.settings import WorkerSettings
@@ -114,6 +114,7 @@ JOBS: Final[dict[str, ShardJob]] = {
     "expire": shard_job("expire", expire.run, lambda settings: settings.expire_limit),
     "prune": shard_job("prune", prune.run, lambda settings: settings.examine_limit),
     "reconcile": shard_job("reconcile", reconcile.run, lambda settings: settings.examine_limit),
+    "compact": shard_job("compact", compact.run, lambda settings: settings.compact_limit),
 }
 """By name."""
 
@@ -124,5 +125,7 @@ def shard_jobs(settings: WorkerSettings) -> list[Function]:
     Those that are due once a period keep their (empty) result for a few ticks: so long the queue knows the id, and the
     next ticks do not put the same period in again. A sweep is put in again only if something is due again.
     """
-    known_s = {"expire": 0, "prune": 3 * settings.tick_every_s, "reconcile": 3 * settings.tick_every_s}
-    return [func(cast("WorkerCoroutine", job), name=name, keep_result=known_s[name]) for name, job in JOBS.items()]
+    return [
+        func(cast("WorkerCoroutine", job), name=name, keep_result=0 if name == "expire" else 3 * settings.tick_every_s)
+        for name, job in JOBS.items()
+    ]

@@ -36,7 +36,9 @@ def due_jobs(settings: WorkerSettings, shards: list[ShardStats]) -> Iterator[tup
     for shard in shards:
         if shard.overdue:
             yield "expire", shard.shard, shard.now_ms // tick_ms
-        for job, every_s in (("prune", settings.prune_every_s), ("reconcile", settings.reconcile_every_s)):
+        periods = {"prune": settings.prune_every_s, "reconcile": settings.reconcile_every_s}
+        periods["compact"] = settings.compact_every_s
+        for job, every_s in periods.items():
             # Spread over the period, so that not all shards come due in one moment.
             own_ms = shard.now_ms - shard.shard * every_s * 1000 // len(shards)
             period = own_ms // (every_s * 1000)

@@ -71,11 +71,17 @@ class WorkerSettings(BaseSettings):
     reconcile_every_s: int = Field(default=3_600, ge=1)
     """How often each shard's lists and totals are compared with its records."""
 
+    compact_every_s: int = Field(default=300, ge=1)
+    """How often each shard's messages that are seldom needed are compressed."""
+
     expire_limit: int = Field(default=20_000, ge=1)
     """Most sessions that one sweep of a shard removes; the next tick goes on."""
 
     examine_limit: int = Field(default=1_000_000, ge=1)
     """Most sessions of a shard that one run of prune or reconcile looks at."""
+
+    compact_limit: int = Field(default=20_000, ge=1)
+    """Most sessions of a shard that one run of compact looks at; the next goes on."""
 
     gauges_every_s: float = Field(default=15.0, gt=0)
     """How often the gauges of namespaces are refreshed."""

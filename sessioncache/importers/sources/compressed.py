@@ -11,7 +11,6 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from sessioncache.errors import ConfigurationError
 from sessioncache.importers.sources.reading import Malformed
 
 __all__ = ["read_file"]
@@ -25,7 +24,6 @@ def read_file(path: Path) -> bytes:
 
     Raises:
         Malformed: it cannot be read, or its compressed data is damaged or cut off.
-        ConfigurationError: it is compressed with zstd, and the package for that is not installed.
     """
     try:
         data = path.read_bytes()
@@ -42,12 +40,8 @@ def read_file(path: Path) -> bytes:
 
 
 def _from_zstd(path: Path, data: bytes) -> bytes:
-    try:
-        import zstandard  # noqa: PLC0415 - only where a file needs it
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{path} is compressed with zstd, which needs a package: pip install 'sessioncache[import]' brings it"
-        ) from error
+    import zstandard  # noqa: PLC0415 - only where a file needs it
+
     try:
         with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
             return reader.read()

@@ -2,7 +2,7 @@
 -- A transcript without its record means that something else removed a part of the session: never a new session.
 local function load_session()
   local v = redis.call('HMGET', record, 'gen', 'schema', 'revision', 'seq', 'first_seq', 'last_seq', 'messages', 'bytes',
-    'created_ms', 'updated_ms', 'deadline_ms', 'ttl_ms', 'user', 'pinned', 'fence', 'retain:ttl_ms')
+    'created_ms', 'updated_ms', 'deadline_ms', 'ttl_ms', 'user', 'pinned', 'fence', 'retain:ttl_ms', 'sealed')
   if not v[1] then
     if redis.call('EXISTS', record, transcript, room_keys()) > 0 then
       return nil, redis.error_reply('SCTORN session ' .. id .. ': something of it is there, but its record has no gen')
@@ -24,5 +24,6 @@ local function load_session()
     gen = v[1], revision = v[3], seq = v[4], first_seq = v[5], last_seq = v[6], messages = v[7], bytes = v[8],
     created_ms = v[9], updated_ms = v[10], deadline_ms = v[11], ttl_ms = v[12], user = v[13] or '', pinned = v[14] == '1',
     fence = tonumber(v[15]) or 0, retain_ttl_ms = tonumber(v[16]),
+    sealed = v[17] and sealed_part(v[17]),
   }
 end

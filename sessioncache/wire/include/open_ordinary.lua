@@ -1,5 +1,5 @@
--- open_ordinary: what an append needs of a session that has nothing unusual about it: it is sound and holds messages, its deadline is
--- neither past nor to be moved, the operation is new, the base is the session's, and the quotas have room. Else nothing: the long way
+-- open_ordinary: what an append needs of a session that has nothing unusual about it: it is sound and has messages in its stream, its
+-- deadline is neither past nor to be moved, the operation is new, the base is the session's, and the quotas have room. Else nothing: the long way
 -- (open_session and its like) finds out what it is. Numbers come as the texts they are stored as, and the last is `feed_items`.
 local function open_ordinary(now, more_messages, more_bytes)
   local call, number = redis.call, tonumber
@@ -7,7 +7,7 @@ local function open_ordinary(now, more_messages, more_bytes)
     return nil
   end
   local v = call('HMGET', record, 'revision', 'seq', 'messages', 'bytes', 'updated_ms', 'deadline_ms', 'first_seq', 'last_seq',
-    'created_ms', 'ttl_ms', 'gen', 'schema', 'pinned', 'retain:ttl_ms')
+    'created_ms', 'ttl_ms', 'gen', 'schema', 'pinned', 'retain:ttl_ms', 'sealed')
   for i = 1, 10 do
     if not number(v[i]) then
       return nil
@@ -18,7 +18,8 @@ local function open_ordinary(now, more_messages, more_bytes)
   if not gen or v[12] ~= '1' or v[13] == '1' or v[14] then
     return nil
   end
-  if count == 0 or call('XLEN', transcript) ~= count or (base_gen ~= '' and base_gen ~= gen)
+  local tail = count_tail(count, v[15])
+  if not tail or tail == 0 or call('XLEN', transcript) ~= tail or (base_gen ~= '' and base_gen ~= gen)
     or (base_revision and base_revision ~= number(revision)) then
     return nil
   end

@@ -7,15 +7,7 @@ local function recall_from(key)
   local packed = redis.call('LINDEX', key, position + 1)
   -- WAIT speaks only of what its own connection wrote, so a repeat writes, too. A full server may refuse it.
   redis.pcall('LSET', key, position + 1, packed)
-  local reply = { '1' }
-  if string.sub(packed, 1, 1) == ' ' then
-    for word in string.gmatch(packed, '%S+') do
-      reply[#reply + 1] = word
-    end
-    return reply
-  end
-  for _, part in ipairs(unpack_parts(packed)) do
-    reply[#reply + 1] = part
-  end
+  local reply = unpack_reply(packed)
+  table.insert(reply, 1, '1')
   return reply
 end

@@ -1,7 +1,8 @@
--- room_keys: every key that the session's rooms may have; a test compares the list with the catalogue's.
+-- room_keys: every key that the session's rooms may have, and that of its sealed messages; a test compares the list with the
+-- catalogue's.
 local function room_keys()
-  local keys = { 'documents', 'updates', 'updates:order', 'qa', 'qa:order', 'checkpoints', 'checkpoints:order', 'traces', 'usage',
-    'usage:totals', 'entities', 'relationships', 'relationships:ends', 'workspaces', 'sources' }
+  local keys = { 'sealed', 'documents', 'updates', 'updates:order', 'qa', 'qa:order', 'checkpoints', 'checkpoints:order', 'traces',
+    'usage', 'usage:totals', 'entities', 'relationships', 'relationships:ends', 'workspaces', 'sources' }
   for i, suffix in ipairs(keys) do
     keys[i] = room_key(suffix)
   end

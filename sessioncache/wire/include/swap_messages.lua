@@ -3,7 +3,10 @@
 local function swap_messages(s, now, through, kept, kept_bytes, marks, payloads)
   local last_seq = s.seq
   redis.call('UNLINK', transcript)
+  drop_sealed(s)
   if #kept > 0 then
+    -- Numbers are used once more: who has read the old messages to seal them learns it from this.
+    redis.call('HINCRBY', record, 'rewritten', 1)
     s.seq = through - #payloads
   end
   s.messages, s.bytes, s.first_seq, s.last_seq = 0, 0, 0, 0

@@ -1,0 +1,152 @@
+# Generated from sessioncache/sealing/_async.py by scripts/unasync.py; edit that file and run `make sync`.
+"""Sealed messages for those who read and write transcripts: chunks are opened here, and swapped back for a write."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from sessioncache.errors import Conflict, DecodeError, MessagesSealed
+from sessioncache.sealing import lua
+from sessioncache.sealing.chunks import OpenChunk, damaged_entries, needed_dictionary, open_chunk
+from sessioncache.sealing.dictionaries import known_dictionary, remember_dictionary, unpack_dictionary
+from sessioncache.sealing.models import ChunkPlace, RawEntry
+from sessioncache.transport.base import Transport
+from sessioncache.wire.call import Arg, Call
+from sessioncache.wire.keys import Keyspace, SessionKeys
+
+if TYPE_CHECKING:
+    import zstandard
+
+__all__ = ["Sealing"]
+
+T = TypeVar("T")
+
+OPEN_TRIES: Final = 10
+"""How often messages are opened for one write, where others seal or open them at the same time."""
+
+
+class Sealing:
+    """What is sealed, as messages again."""
+
+    def __init__(self, transport: Transport, keys: Keyspace) -> None:
+        self._transport = transport
+        self._keys = keys
+
+    def call(self, session: SessionKeys, call: Call[T]) -> T:
+        """Send a write; where it reaches into sealed messages, open those and send it again under its operation id.
+
+        Raises:
+            Conflict: others sealed them each time that they had been opened.
+            DecodeError: they cannot be read.
+        """
+        for _ in range(OPEN_TRIES):
+            try:
+                return self._transport.call(call)
+            except MessagesSealed as sealed:
+                self._unseal(session, sealed.seq)
+        raise Conflict(
+            f"session {session.session_id!r}: others sealed its messages each time that they had been opened"
+        )
+
+    def _unseal(self, session: SessionKeys, seq: int) -> None:
+        """Swap all chunks from the one that holds a message on for what is in them, unless somebody else does."""
+        now = self._keys.now_override_ms
+        part = self._transport.call(lua.open_(session=session, now_override_ms=now, seq=seq))
+        if part is None:
+            return
+        entries = self.entries(session, part.items, decode=False)
+        damaged = next((entry for entry in entries if entry.damage is not None), None)
+        if damaged is not None:
+            raise DecodeError(f"message {damaged.seq} is sealed and cannot be read: {damaged.damage}", seq=damaged.seq)
+        flat: list[Arg] = []
+        for entry in entries:
+            flat += [entry.seq, entry.ms, entry.mark, entry.payload]
+        self._transport.call(lua.unseal(session=session, now_override_ms=now, part=part, entries=flat))
+
+    def entries(
+        self,
+        session: SessionKeys,
+        items: Sequence[bytes],
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+        decode: bool = True,
+    ) -> list[RawEntry]:
+        """Messages out of places and chunks that alternate, oldest first; those of a damaged chunk carry the damage.
+
+        Args:
+            session: whose they are.
+            items: places and chunks.
+            start: the least sequence number wanted.
+            stop: the greatest; None: any.
+            limit: most messages; None: all.
+            newest: whether the limit counts from the newest.
+            decode: whether to decode plain JSON at once.
+
+        Raises:
+            DecodeError: a place is damaged.
+        """
+        pairs = list(zip(items[::2], items[1::2], strict=True))
+        dictionaries = self._dictionaries(session, [chunk for _place, chunk in pairs])
+        parts: list[list[RawEntry]] = []
+        left = limit
+        for line, chunk in reversed(pairs) if newest else pairs:
+            try:
+                place = ChunkPlace.parse(line)
+            except ValueError as error:
+                raise DecodeError(f"session {session.session_id!r}: what is sealed has no place: {error}") from error
+            if left == 0:
+                break
+            found = _wanted(place, chunk, dictionaries, (start, stop, left, newest), decode=decode)
+            parts.append(found)
+            left = None if left is None else left - len(found)
+        return [entry for part in (reversed(parts) if newest else parts) for entry in part]
+
+    def _dictionaries(self, session: SessionKeys, chunks: Sequence[bytes]) -> dict[str, zstandard.ZstdCompressionDict]:
+        """The dictionaries that chunks need, as far as there are any; one round trip for each that is met first."""
+        found: dict[str, zstandard.ZstdCompressionDict] = {}
+        for name in dict.fromkeys(filter(None, map(needed_dictionary, chunks))):
+            known = known_dictionary(name)
+            if known is None:
+                stored = self._transport.call(lua.dictionary(shard=session.shard, name=name))
+                try:
+                    known = None if stored is None else remember_dictionary(name, unpack_dictionary(stored))
+                except ValueError:
+                    known = None
+            if known is not None:
+                found[name] = known
+        return found
+
+
+def _wanted(
+    place: ChunkPlace,
+    chunk: bytes,
+    dictionaries: dict[str, zstandard.ZstdCompressionDict],
+    window: tuple[int, int | None, int | None, bool],
+    *,
+    decode: bool,
+) -> list[RawEntry]:
+    """The messages of one chunk that lie in the window."""
+    start, stop, limit, newest = window
+    name = needed_dictionary(chunk)
+    opened: OpenChunk | None = None
+    try:
+        if name is not None and name not in dictionaries:
+            raise ValueError(f"its dictionary {name} is missing, or damaged")
+        opened = open_chunk(place, chunk, dictionaries)
+        seqs: Sequence[int] = opened.seqs
+        damaged: list[RawEntry] = []
+    except (ValueError, IndexError) as error:
+        damaged = list(damaged_entries(place, f"its chunk, {place.first_seq} to {place.last_seq}, is damaged: {error}"))
+        seqs = [entry.seq for entry in damaged]
+    first = bisect_left(seqs, start)
+    last = len(seqs) if stop is None else bisect_right(seqs, stop)
+    if limit is not None and last - first > limit:
+        first, last = (last - limit, last) if newest else (first, first + limit)
+    if opened is None:
+        return damaged[first:last]
+    return opened.entries(first, last, decode=decode)

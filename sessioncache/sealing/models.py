@@ -1,0 +1,129 @@
+"""What sealed messages are to the code that reads and writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sessioncache.types import JSONObject
+
+__all__ = ["ChunkPlace", "CurrentDictionary", "OpenedPart", "RawEntry", "SealState", "Sealable", "Swap"]
+
+
+class RawEntry(NamedTuple):
+    """A message as it is stored."""
+
+    seq: int
+    ms: int
+    payload: bytes
+    mark: str = "m"
+    """`c` where it continues the message before it."""
+    message: JSONObject | None = None
+    """The decoded message, where it was decoded together with others."""
+    damage: str | None = None
+    """Why nothing of it can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlace:
+    """What stands in front of a chunk, in clear text, for scripts to find their way by."""
+
+    first_seq: int
+    last_seq: int
+    count: int
+    size: int
+    """Bytes of the payloads."""
+    newest_ms: int
+    span_ms: int
+    """How much older the oldest message is than the newest."""
+    mark: str
+    """That of the first message."""
+
+    def __str__(self) -> str:
+        return f"{self.first_seq} {self.last_seq} {self.count} {self.size} {self.newest_ms} {self.span_ms} {self.mark}"
+
+    @classmethod
+    def parse(cls, line: bytes) -> ChunkPlace:
+        """The place that a line says.
+
+        Raises:
+            ValueError: it is no such line.
+        """
+        *numbers, mark = line.decode().split(" ")
+        first_seq, last_seq, count, size, newest_ms, span_ms = map(int, numbers)
+        return cls(first_seq, last_seq, count, size, newest_ms, span_ms, mark)
+
+
+@dataclass(frozen=True, slots=True)
+class SealState:
+    """What a record says that decides about sealing; all of it is compared once more when chunks are swapped in."""
+
+    gen: str
+    messages: int
+    bytes: int
+    first_seq: int
+    last_seq: int
+    rewritten: int
+    known: str
+    """The field that tells what is sealed; empty: nothing is."""
+    written_ms: int
+    """When the session was last written to."""
+
+    @property
+    def sealed_messages(self) -> int:
+        """How many messages are sealed."""
+        return int(self.known.split(" ")[1]) if self.known else 0
+
+    @property
+    def tail(self) -> int:
+        """How many messages are not."""
+        return self.messages - self.sealed_messages
+
+
+@dataclass(frozen=True, slots=True)
+class Sealable:
+    """What is read of a session before some of it is sealed."""
+
+    state: SealState
+    entries: list[RawEntry]
+    """The oldest messages that are not sealed."""
+    last: list[RawEntry]
+    """The messages of the last chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPart:
+    """Chunks that are to be swapped for the messages in them."""
+
+    gen: str
+    rewritten: int
+    known: str
+    items: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Messages that are to be swapped for chunks."""
+
+    state: SealState
+    first_seq: int
+    last_seq: int
+    count: int
+    reopened: bool
+    """Whether the last chunk is replaced, too."""
+    dictionary: str
+    """The dictionary that the chunks need; empty: none."""
+    items: tuple[bytes, ...]
+    """Places and chunks, alternating."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentDictionary:
+    """What a namespace seals with."""
+
+    name: str
+    """Its hash."""
+    data: bytes | None
+    """None: there is none."""
+    tried: int
+    """How many bytes of messages there were when somebody last tried to make one."""
