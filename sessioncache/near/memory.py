@@ -5,6 +5,7 @@ The rule of this module: it knows nothing of servers. What is in it is given out
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -16,7 +17,7 @@ Kind: TypeAlias = Literal["record", "tail"]
 KINDS: Final[tuple[Kind, ...]] = ("record", "tail")
 """What is kept of a session: its record, and the newest messages of its transcript."""
 
-KEPT_BYTES: Final = 400
+KEPT_BYTES: Final = 500
 """What a value costs besides itself: the object that holds it, its place in the table, and its key."""
 
 
@@ -42,7 +43,7 @@ class Memory:
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self.bytes = 0
-        self._kept: dict[tuple[str, Kind], Kept] = {}
+        self._kept: OrderedDict[tuple[str, Kind], Kept] = OrderedDict()
         """The one that was asked for last stands last."""
 
     def __len__(self) -> int:
@@ -51,9 +52,9 @@ class Memory:
 
     def get(self, session: str, kind: Kind) -> Kept | None:
         """The value, which is now the last one to make room."""
-        kept = self._kept.pop((session, kind), None)
+        kept = self._kept.get((session, kind))
         if kept is not None:
-            self._kept[session, kind] = kept
+            self._kept.move_to_end((session, kind))
         return kept
 
     def put(self, session: str, kind: Kind, kept: Kept) -> bool:

@@ -20,8 +20,9 @@ from sessioncache.near import NearCache
 from sessioncache.transcripts.models import TranscriptPage
 from sessioncache.transport.connect_async import connect
 from tests.engines import Engine
-from tests.engines.caches import make_async_cache
+from tests.engines.caches import SHARDS, make_async_cache
 from tests.engines.raw import client_for
+from tests.sealing.sealing import seal
 
 pytestmark = pytest.mark.engines("valkey", "redis", "cluster")
 
@@ -119,6 +120,53 @@ async def test_what_is_nested_deeply_is_decoded_each_time(cache: AsyncSessionCac
         (message,) = (await reader.transcripts.list("chat", last=5)).messages
         assert message == deep
         message["inner"]["inner"].clear()
+
+
+async def test_sealed_messages_are_kept_like_others(
+    cache: AsyncSessionCache, reader: AsyncSessionCache, near: NearCache
+) -> None:
+    """Sealing changes nothing of what is read from memory, and what lies on both sides of the seam is kept as one."""
+    await cache.transcripts.append("chat", [{"n": number, "more": [number]} for number in range(20)])
+    _, before = await warmed(reader)
+    assert await seal(cache, "chat", keep=4)
+    await reader.sessions.exists("chat")
+    for last in (50, 20, 10, 3, 0):
+        page = await reader.transcripts.list("chat", last=last)
+        assert page == await cache.transcripts.list("chat", last=last)
+        assert page.messages == before.messages[20 - last :] if last else page.messages == []
+    hits = near.hits
+    assert (await reader.transcripts.list("chat", last=50)).messages == before.messages
+    assert near.hits == hits + 1
+    await cache.transcripts.save("chat", [{"n": -1}], through=9)
+    await reader.sessions.exists("chat")
+    for _ in range(2):
+        assert await reader.transcripts.list("chat", last=50) == await cache.transcripts.list("chat", last=50)
+
+
+class Reversed:
+    """Stores everything backwards."""
+
+    header = b"\x1f"
+
+    def encode(self, json_bytes: bytes) -> bytes:
+        """Backwards, behind the header."""
+        return self.header + json_bytes[::-1]
+
+    def decode(self, payload: bytes) -> bytes:
+        """Forwards again."""
+        return payload[:0:-1]
+
+
+async def test_a_codec_is_asked_as_without(engine: Engine, namespace: str) -> None:
+    """Messages that are stored in another form come out of memory as they were."""
+    settings = {"namespace": namespace, "shards": SHARDS, **PATIENT}
+    async with AsyncSessionCache.from_url(engine.url, codec=Reversed(), **settings) as coded:
+        await coded.transcripts.append("chat", {"text": "hello", "parts": [{}]})
+        first, *others = [await coded.transcripts.list("chat", last=5) for _ in range(3)]
+        assert first.messages == [{"text": "hello", "parts": [{}]}]
+        assert others == [first] * 2
+        assert coded.near is not None
+        assert coded.near.hits == 2
 
 
 CHANGES: dict[str, Callable[[AsyncSessionCache], Awaitable[object]]] = {

@@ -6,7 +6,7 @@ import gc
 import tracemalloc
 from math import inf
 
-from sessioncache.near.memory import Kept, Memory
+from sessioncache.near.memory import KEPT_BYTES, Kept, Memory
 from sessioncache.sealing.models import RawEntry
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.tail import Tail
@@ -67,6 +67,20 @@ def test_a_session_is_dropped_as_a_whole() -> None:
     assert memory.drop_all("s:") == 2
     assert memory.drop_all() == 2
     assert (len(memory), memory.bytes) == (0, 0)
+
+
+def test_bookkeeping_is_counted() -> None:
+    """A thousand small values, their keys and their places take no more than is said."""
+    memory = Memory(10**7)
+    line = Line()
+    gc.collect()
+    tracemalloc.start()
+    for number in range(1_000):
+        key = f"sc:{{t:1}}:s:chat{number}"
+        memory.put(key, "record", Kept(None, inf, KEPT_BYTES + len(key), line, float(number)))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken <= memory.bytes <= 2 * taken
 
 
 def raw_page(number: int) -> RawPage:
