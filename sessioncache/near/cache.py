@@ -19,7 +19,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from sessioncache.near.fill import Fill
 from sessioncache.near.line import Line
@@ -28,6 +28,9 @@ from sessioncache.settings import Settings
 from sessioncache.wire.keys import SessionKeys, record_of, shard_prefix_of
 
 __all__ = ["NearCache"]
+
+ROW_MAX: Final = 256
+"""Most hits in a row. They do not wait for anything, so that nobody else has a turn, not even what the server tells."""
 
 
 class NearCache:
@@ -51,6 +54,8 @@ class NearCache:
         self.invalidations = 0
         """Values that were dropped because the session changed, or may have."""
         self._stale_s = stale_ms / 1000
+        self._row = 0
+        """Hits since the last read that went to the server."""
         self._memory = Memory(bytes_max)
         self._fills: dict[str, list[Fill]] = {}
         """Reads under way, by session."""
@@ -94,14 +99,16 @@ class NearCache:
             line = kept.line
             if kept.expires_at <= now or not line.is_current:
                 self._memory.drop_one(keys.record, kind)
-            elif kept.extent >= extent and now - line.confirmed_at <= self._stale_s:
+            elif kept.extent >= extent and now - line.confirmed_at <= self._stale_s and self._row < ROW_MAX:
                 self.hits += 1
+                self._row += 1
                 return kept
         self.misses += 1
         return None
 
     def fill(self, keys: SessionKeys) -> Fill:
         """A read whose answer may be kept."""
+        self._row = 0
         return Fill(self, keys)
 
     # What connections tell.

@@ -65,13 +65,19 @@ class Fill:
         if self._is_doubtful or self._line is None or any(isinstance(reply, Exception) for reply in replies):
             self.doubt()
             return
-        _, deadline_ms, (seconds, micros), *policy = replies
+        _, deadline, (seconds, micros), *policy = replies
+        try:
+            deadline_ms = int(deadline or 0)
+        except ValueError:
+            # The record is damaged; whoever reads it says so.
+            self.doubt()
+            return
         if self._with_policy:
             self._near.learn_policy(self._keys.shard.policy, self._line, slides=policy[1] == b"1")
         self._expires_at = math.inf
-        if deadline_ms is not None and int(deadline_ms) > 0:
+        if deadline_ms > 0:
             # The server's clock was read after `asked_at`, so the deadline is not later than this.
-            left_ms = int(deadline_ms) - int(seconds) * 1000 - int(micros) // 1000
+            left_ms = deadline_ms - int(seconds) * 1000 - int(micros) // 1000
             self._expires_at = self._asked_at + left_ms / 1000
 
     def keep(self, kind: Kind, value: object, *, size: int, extent: float = math.inf) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -209,6 +210,16 @@ async def test_own_writes_are_seen_at_once(what: str, cache: AsyncSessionCache, 
     now = await reader.sessions.get("chat")
     assert now == await cache.sessions.get("chat") != before
     assert await reader.transcripts.list("chat", last=50) == await cache.transcripts.list("chat", last=50)
+
+
+async def test_a_task_that_polls_lets_others_have_their_turn(reader: AsyncSessionCache) -> None:
+    """Who reads from memory again and again, and never waits, sees what another task of the process writes."""
+    await reader.transcripts.append("chat", {"n": 0})
+    await warmed(reader)
+    writing = asyncio.create_task(reader.transcripts.append("chat", {"n": 1}))
+    while len(await reader.transcripts.list("chat", last=5)) < 2:
+        continue
+    await writing
 
 
 async def test_absence_is_kept_until_it_ends(

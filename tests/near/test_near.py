@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from sessioncache import Settings
 from sessioncache.near import NearCache
+from sessioncache.near.cache import ROW_MAX
 from sessioncache.near.fill import Fill
 from sessioncache.wire.keys import Keyspace
 
@@ -225,6 +226,24 @@ def test_how_much_of_it_is_asked_for(bench: Bench) -> None:
             fill.answered(KEEPS[: len(fill.send(bench.line))])
             fill.keep("tail", "tail", size=1, extent=extent)
         assert [bench.near.get(CHAT, "tail", extent=wanted) is not None for wanted in (0, 10, 11)] == answers
+
+
+def test_hits_do_not_go_on_for_ever(bench: Bench) -> None:
+    """After many reads in a row that waited for nothing, one goes to the server, so that others have their turn."""
+    bench.fill()
+    row = 0
+    while bench.holds():
+        row += 1
+    assert row == ROW_MAX
+    bench.fill()
+    assert bench.holds()
+
+
+@pytest.mark.parametrize("deadline", [b"soon", b"1.5"])
+def test_a_damaged_deadline_is_a_doubt(bench: Bench, deadline: bytes) -> None:
+    """What is no number is for whoever reads the record; here it only keeps nothing."""
+    bench.fill([b"OK", deadline, *KEEPS[2:]])
+    assert not bench.holds()
 
 
 def test_what_grows_makes_room(bench: Bench) -> None:
