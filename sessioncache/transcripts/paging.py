@@ -145,9 +145,10 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
         _refuse_torn(raw, shown, window)
     shown = shown if window.limit else ()
     items, skipped = [], []
+    decoded = iter(encoder.decode_together([entry.payload for entry in shown if entry.message is None]))
     for entry in shown:
         try:
-            message = entry.message
+            message = next(decoded) if entry.message is None else entry.message
             if entry.damage is not None:
                 raise DecodeError(f"message {entry.seq} cannot be decoded: {entry.damage}", seq=entry.seq)
             if message is None:
