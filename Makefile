@@ -64,7 +64,7 @@ sync: $(STAMP) ## regenerate the sync code from the async code, and the tables i
 	$(BIN)/python scripts/unasync.py
 	$(BIN)/python scripts/reference.py
 
-bench: $(STAMP) ## measure appends and loads beside bare redis-py and other stores
+bench: $(STAMP) ## measure speed and memory beside other stores: make bench ARGS="append load --quick"
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 pins: $(STAMP) ## write the versions now in .venv to constraints.txt

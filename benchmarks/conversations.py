@@ -6,15 +6,30 @@ The rule of this module: the same file and the same numbers give the same plan, 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from itertools import chain, count, cycle, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-__all__ = ["Message", "Share", "append_plan", "find_file", "load_plan", "read_file"]
+__all__ = [
+    "FILE_VARIABLE",
+    "Message",
+    "Share",
+    "append_plan",
+    "find_file",
+    "load_plan",
+    "read_file",
+    "short_plan",
+    "whole_plan",
+]
 
 Message: TypeAlias = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
+FILE_VARIABLE = "BENCH_TRANSCRIPTS"
+"""Environment variable that names a file of conversations."""
+
+SHORT_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -26,11 +41,13 @@ class Share:
 
 
 def find_file(given: Path | None = None) -> Path:
-    """The conversations to measure with: those given, those beside the clone, or those that the package brings.
+    """The file to measure with: the one given, that of BENCH_TRANSCRIPTS, one beside the clone, or the package's few.
 
     Raises:
         FileNotFoundError: there are none.
     """
+    if given is None and os.environ.get(FILE_VARIABLE):
+        given = Path(os.environ[FILE_VARIABLE])
     beside = ROOT.parent / "shared" / "transcripts" / "airline.jsonl"
     candidates = [given] if given else [beside, *sorted((ROOT / "sessioncache").rglob("*.jsonl"))]
     for candidate in candidates:
@@ -88,4 +105,22 @@ def append_plan(conversations: list[list[Message]], *, tasks: int, operations: i
 def load_plan(conversations: list[list[Message]], *, sessions: int, length: int) -> list[Share]:
     """Sessions of equal length to read from: the conversations end to end, cut every `length` messages."""
     messages = cycle(chain.from_iterable(conversations))
+    return [Share(f"conversation-{number}", list(islice(messages, length))) for number in range(sessions)]
+
+
+def whole_plan(conversations: list[list[Message]], *, sessions: int) -> list[Share]:
+    """A session a conversation, from the first one again where there are more sessions."""
+    return [Share(f"conversation-{n}", whole) for n, whole in enumerate(islice(cycle(conversations), sessions))]
+
+
+def short_plan(conversations: list[list[Message]], *, sessions: int, length: int) -> list[Share]:
+    """Sessions of a few short messages: texts of the conversations, cut to 200 characters."""
+    texts = [
+        {"role": message["role"], "content": message["content"][:SHORT_CHARACTERS]}
+        for message in chain.from_iterable(conversations)
+        if message.get("role") in {"user", "assistant"} and isinstance(message.get("content"), str)
+    ]
+    if not texts:
+        raise ValueError("no message of the file is a text of a user or an assistant")
+    messages = cycle(texts)
     return [Share(f"conversation-{number}", list(islice(messages, length))) for number in range(sessions)]

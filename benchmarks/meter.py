@@ -19,6 +19,9 @@ class Reading:
     cpu_us: float
     """CPU of the server's main thread, in user and system mode."""
 
+    process_cpu_us: float
+    """CPU of all its threads; the one that synchronises the append-only file is another."""
+
     bytes_in: int
     """Bytes that clients sent."""
 
@@ -36,7 +39,7 @@ class Meter:
     def __init__(self, server: EmbeddedServer) -> None:
         self._server = server
         self._last = self._look()
-        self._cost = Reading(0.0, 0, 0, {})
+        self._cost = Reading(0.0, 0.0, 0, 0, {})
         self._cost = self.since_last()
 
     def since_last(self) -> Reading:
@@ -50,6 +53,7 @@ class Meter:
         }
         return Reading(
             after.cpu_us - before.cpu_us,
+            after.process_cpu_us - before.process_cpu_us,
             after.bytes_in - before.bytes_in - self._cost.bytes_in,
             after.reads - before.reads - self._cost.reads,
             commands,
@@ -59,12 +63,18 @@ class Meter:
         reply = self._server.command("INFO", "cpu", "stats", "commandstats")
         text = reply.decode() if isinstance(reply, bytes) else str(reply)
         fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-        seconds = float(fields["used_cpu_user_main_thread"]) + float(fields["used_cpu_sys_main_thread"])
+        everything = float(fields["used_cpu_user"]) + float(fields["used_cpu_sys"])
+        # Not on every system.
+        ways = [float(fields.get(f"used_cpu_{way}_main_thread", fields[f"used_cpu_{way}"])) for way in ("user", "sys")]
         commands = {
             name.removeprefix("cmdstat_"): int(value.split(",")[0].removeprefix("calls="))
             for name, value in fields.items()
             if name.startswith("cmdstat_")
         }
         return Reading(
-            seconds * 1e6, int(fields["total_net_input_bytes"]), int(fields["total_reads_processed"]), commands
+            sum(ways) * 1e6,
+            everything * 1e6,
+            int(fields["total_net_input_bytes"]),
+            int(fields["total_reads_processed"]),
+            commands,
         )

@@ -1,4 +1,4 @@
-"""What people see: progress while it runs, then tables, ratios first. Rich if it is there, plain text otherwise.
+"""What people see: progress while it runs, then tables, the bars first. Rich if it is there, plain text otherwise.
 
 The rule of this module: a table holds what the JSON holds, rounded.
 """
@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from benchmarks.results import Results
+from benchmarks.bars import Verdict, judge
+from benchmarks.results import Ratio, Results
 from benchmarks.subject import OURS
 
-__all__ = ["Table", "progress", "render", "tables"]
+__all__ = ["Table", "notes", "plain", "progress", "render", "tables"]
 
 
-WIDTH = 120
+WIDTH = 150
+VERDICT_WIDTH = 34
 
 
 @dataclass(frozen=True)
@@ -27,61 +29,147 @@ class Table:
     head: tuple[str, ...]
     rows: list[tuple[str, ...]]
 
+    left: tuple[str, ...] = ("", "subject")
+    """Columns of words."""
+
 
 def tables(results: Results) -> list[Table]:
-    """Ratios, then what they are made of."""
-    others = [name for name in results.subjects() if name != OURS]
-    found = []
-    if OURS in results.subjects():
-        head = ("", *(f"× {name}" for name in (*others, *results.missing)))
-        ratios = [
-            (
-                workload,
-                *(_ratio(results, workload, other) for other in others),
-                *("not installed" for _ in results.missing),
-            )
-            for workload in results.workloads()
-        ]
-        found.append(Table(f"{OURS}: times as many operations a second (lowest to highest round)", head, ratios))
-    head = ("", "subject", "ops/s", "p50 ms", "p99 ms", "server CPU µs", "bytes sent", "round trips")
+    """The bars, then what was timed, then what was weighed."""
+    found = [_bars(results), _timed(results), _weighed(results)]
+    return [table for table in found if table.rows]
+
+
+def _bars(results: Results) -> Table:
+    rows: list[tuple[str, ...]] = [
+        (
+            verdict.bar.name,
+            _value(verdict),
+            _ratio(verdict.ratio),
+            verdict.bar.text if verdict.bar.theirs is None or verdict.bar.text != "-" else f"- ({_whose(verdict)})",
+            verdict.text,
+        )
+        for verdict in judge(results)
+    ]
+    head = ("", OURS, "ratio", "bar", "verdict")
+    return Table(
+        "Bars: medians of the ratios within each round, lowest and highest behind",
+        head,
+        rows,
+        left=("", "bar", "verdict"),
+    )
+
+
+def _whose(verdict: Verdict) -> str:
+    return f"to {verdict.bar.theirs[1]}" if verdict.bar.theirs else ""
+
+
+def _value(verdict: Verdict) -> str:
+    if verdict.value is None:
+        return "-"
+    unit = {
+        "operations_per_s": "/s",
+        "us_per_operation": " µs",
+        "server_cpu_us": " µs",
+        "server_busy": "",
+    }.get(verdict.bar.number, " B")
+    return f"{verdict.value:,.0f}{unit}"
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    return f"{ratio.median:.2f} ({ratio.lowest:.2f} to {ratio.highest:.2f})" if ratio else "-"
+
+
+def _timed(results: Results) -> Table:
+    head = ("", "subject", "ops/s", "ours is ×", "p50 ms", "p99 ms", "server CPU µs", "core busy", "bytes", "trips")
     rows: list[tuple[str, ...]] = []
     for workload in results.workloads():
-        for position, subject in enumerate(results.subjects()):
+        if results.median(workload, OURS, "sessions") is not None:
+            continue
+        for position, subject in enumerate(results.subjects(workload)):
             numbers = results.medians(workload, subject)
+            ratio = results.ratio((workload, OURS), (workload, subject), "operations_per_s")
             row = (
-                workload if position == 0 else "",
+                results.name(workload) if position == 0 else "",
                 subject,
                 f"{numbers['operations_per_s']:,.0f}",
+                f"{ratio.median:.2f}" if ratio and subject != OURS else "",
                 f"{numbers['p50_us'] / 1000:.2f}",
                 f"{numbers['p99_us'] / 1000:.2f}",
-                f"{numbers['server_cpu_us']:.1f}",
-                f"{numbers['bytes_sent']:,.0f}",
-                f"{numbers['round_trips']:.2f}",
+                *_server_side(numbers),
             )
             rows.append(row)
-    found.append(Table("Medians over the rounds; CPU, bytes and round trips are for each operation", head, rows))
-    return found
+        rows += [
+            ("", item.subject, item.why.partition(":")[0]) + ("",) * (len(head) - 3)
+            for item in results.missing
+            if item.workload == workload and item.subject != OURS
+        ]
+    return Table("Medians over the rounds; CPU, bytes and round trips are the server's, for each operation", head, rows)
 
 
-def _ratio(results: Results, workload: str, other: str) -> str:
-    ratio = results.ratio(workload, other)
-    return f"{ratio.median:.2f}  ({ratio.lowest:.2f} to {ratio.highest:.2f})" if ratio else "-"
+def _server_side(numbers: dict[str, float]) -> tuple[str, ...]:
+    """What the server counted; nothing for a store that is not on it."""
+    if not numbers["bytes_sent"]:
+        return ("-",) * 4
+    return (
+        f"{numbers['server_cpu_us']:.1f}",
+        f"{numbers['server_busy']:.0%}",
+        f"{numbers['bytes_sent']:,.0f}",
+        f"{numbers['round_trips']:.2f}",
+    )
+
+
+def _weighed(results: Results) -> Table:
+    head = ("", "subject", "sessions", "B a session", "B of sessions", "shared lists", "dictionaries", "allocator")
+    rows: list[tuple[str, ...]] = []
+    for workload in results.workloads():
+        for position, subject in enumerate(results.subjects(workload)):
+            numbers = results.medians(workload, subject)
+            if "sessions" not in numbers:
+                continue
+            rows.append(
+                (
+                    results.name(workload) if position == 0 else "",
+                    subject,
+                    f"{numbers['sessions']:,.0f}",
+                    f"{numbers['session_bytes'] / numbers['sessions']:,.0f}",
+                    *(
+                        f"{numbers[name]:,.0f}"
+                        for name in ("session_bytes", "shared_bytes", "dictionary_bytes", "used_bytes")
+                    ),
+                )
+            )
+    return Table("Memory: MEMORY USAGE of every key; the last column is what the allocator's count rose by", head, rows)
 
 
 def notes(results: Results) -> list[str]:
     """What the numbers hold for."""
     facts = results.facts
     lines = [
-        f"{facts['date']}, {facts['machine']}, {facts['cores']} cores, Python {facts['python']}",
-        f"{facts['server']}, {facts['durability']}; {facts['rounds']} rounds, messages of {facts['messages']}",
-        *(f"{name}: {_pairs(versions)}" for name, versions in facts["subjects"].items()),
+        f"{facts['date']}, {facts['machine']}, {facts['cores']} cores, Python {facts['python']}; {facts['pinned']}",
+        f"{facts['server']}, {facts['durability']}; rounds: {facts['rounds']}, messages of {facts['messages']}",
+        *(f"{name}: {_pairs(versions)}" for name, versions in facts["subjects"].items() if versions),
         "PING takes " + ", ".join(f"{us:.0f} µs {way}" for way, us in facts["ping_p50_us"].items()),
-        *(f"{name}: {why}" for name, why in results.missing.items()),
+        *_absences(results),
     ]
+    if facts.get("quick"):
+        lines.append("A quick run, of few operations: good for seeing that everything works, not for quoting.")
     if facts["load_average_before"] > 0.5 * (facts["cores"] or 1):
         lines.append(
             f"The machine was busy (load {facts['load_average_before']:.1f}): trust the ratios, not the rates."
         )
+    return lines
+
+
+def _absences(results: Results) -> list[str]:
+    """What was not measured, each reason once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in results.missing:
+        names = found.setdefault((item.subject, item.why), [])
+        names += [results.name(item.workload)] if item.workload else []
+    lines = []
+    for (subject, why), names in found.items():
+        which = f" ({'; '.join(names)})" if names else ""
+        lines.append(f"{subject}{which}: {why}")
     return lines
 
 
@@ -103,9 +191,11 @@ def render(results: Results) -> None:
             console.width = WIDTH
         for table in tables(results):
             pretty = RichTable(title=table.title, title_justify="left")
-            for position, name in enumerate(table.head):
-                left = position == 0 or name == "subject"
-                pretty.add_column(name, justify="left" if left else "right", no_wrap=left)
+            for name in table.head:
+                left = name in table.left
+                words = VERDICT_WIDTH if name == "verdict" else None
+                whole = name in {"", "subject", "ratio"}
+                pretty.add_column(name, justify="left" if left else "right", no_wrap=whole, min_width=words)
             for row in table.rows:
                 pretty.add_row(*row)
             console.print(pretty)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCES = "sessioncache/**/*_async.py"
-HAND_WRITTEN = frozenset({"sessioncache/transport/colour_async.py"})
+HAND_WRITTEN = frozenset(f"sessioncache/transport/{name}_async.py" for name in ("colour", "multiplex", "turns"))
 HEADER = "# Generated from {source} by scripts/unasync.py; edit that file and run `make sync`.\n"
 HEADER_START = "# Generated from "
 

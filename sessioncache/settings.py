@@ -89,8 +89,14 @@ class Settings(BaseSettings):
     retry_wait_max_ms: int = Field(default=1_000, ge=1)
     """Longest pause between two attempts; pauses grow exponentially with jitter from 10 ms."""
 
+    transport: Literal["auto", "multiplex", "redis-py"] = "auto"
+    """`multiplex` lets all tasks of an async cache share one connection a server, which carries their calls together;
+    `redis-py` gives each call a connection from a pool. `auto` is `multiplex`, unless `durability="replicated"`, which
+    needs the pool. Sync caches, and caches over a client of one's own, have redis-py in any case."""
+
     connections_max: int = Field(default=64, ge=1)
-    """Most connections to one server; further calls wait for a free one."""
+    """Most connections to one server in a pool; further calls wait for a free one. Where tasks share one connection,
+    only waiting for the feed takes others."""
 
     durability: Literal["primary", "replicated"] = "primary"
     """`replicated` waits in the same round trip until `replicas_min` replicas have the write, and raises
@@ -104,6 +110,10 @@ class Settings(BaseSettings):
 
     entry_bytes_max: int = Field(default=1_048_576, ge=1)
     """Largest encoded message, or value of a metadata key, in bytes."""
+
+    encryption_keys: SecretStr | None = None
+    """Keys that encrypt payloads with AES-GCM: `name:base64`, by commas. The first one writes, all of them read. Needs
+    the extra `encryption`."""
 
     client_name: str = "sessioncache"
     """Shown by CLIENT LIST on the server."""

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from agents.extensions.memory import RedisSession
 
 from benchmarks.conversations import Message
+from benchmarks.subjects.contract import JSONStore
 from benchmarks.subjects.serve import serve
 
 
@@ -39,14 +40,14 @@ class AgentsConversation:
         await self._session.close()
 
 
-class AgentsStore:
+class AgentsStore(JSONStore):
     """Nothing is shared between sessions but the server."""
 
     def versions(self) -> dict[str, str]:
         """The framework and its driver."""
         return {name: version(name) for name in ("openai-agents", "redis", "hiredis")}
 
-    async def open(self, url: str, tasks: int) -> None:  # noqa: ARG002  its sessions do not share connections
+    async def open(self, url: str, tasks: int, features: frozenset[str]) -> None:  # noqa: ARG002  a connection a session
         """Sessions connect themselves."""
         self._url = url
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from redis.asyncio import Redis
 
 from benchmarks.conversations import Message
+from benchmarks.subjects.contract import JSONStore
 from benchmarks.subjects.serve import serve
 
 HOLD_S = 0.2
@@ -42,14 +43,14 @@ class StreamConversation:
         """The client is shared."""
 
 
-class StreamStore:
+class StreamStore(JSONStore):
     """One client with its default pool."""
 
     def versions(self) -> dict[str, str]:
         """The driver and its parser."""
         return {name: version(name) for name in ("redis", "hiredis")}
 
-    async def open(self, url: str, tasks: int) -> None:
+    async def open(self, url: str, tasks: int, features: frozenset[str]) -> None:  # noqa: ARG002  it has none
         """A connection a task: each is held by a command that waits, so that the next one has to be opened."""
         self._client = Redis.from_url(url)
         await asyncio.gather(*(self._client.blpop(["bench:nothing"], timeout=HOLD_S) for _ in range(tasks)))

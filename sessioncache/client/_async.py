@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sessioncache.checkpoints._async import AsyncCheckpoints
-from sessioncache.client.build import make_settings
+from sessioncache.client.build import codec_of, make_settings
 from sessioncache.client.handles_async import AsyncSessionHandle
-from sessioncache.context._async import AsyncContext
-from sessioncache.documents._async import AsyncDocuments
-from sessioncache.entities._async import AsyncEntities
-from sessioncache.feed._async import AsyncFeed
-from sessioncache.freshness._async import AsyncFreshness
-from sessioncache.leases._async import AsyncLeases
 from sessioncache.namespaces._async import AsyncNamespaces
 from sessioncache.namespaces.server import ServerFacts
-from sessioncache.qa._async import AsyncQA
-from sessioncache.retention._async import AsyncRetention
 from sessioncache.sessions._async import AsyncSessions
 from sessioncache.settings import Settings
-from sessioncache.stats._async import AsyncStats
 from sessioncache.telemetry import ConnectionState, TelemetryHook
-from sessioncache.traces._async import AsyncTraces
 from sessioncache.transcripts._async import AsyncTranscripts
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.transport.connect_async import connect, stack, wrap_client
 from sessioncache.transport.watch_async import AsyncWatchTransport
 from sessioncache.types import SessionId, check_session_id
-from sessioncache.upkeep._async import AsyncUpkeep
-from sessioncache.usage._async import AsyncUsage
 from sessioncache.wire.codec import Codec
 from sessioncache.wire.keys import Keyspace
 from sessioncache.wire.messages import MessageEncoder
 from sessioncache.wire.values import ValueEncoder
-from sessioncache.workspaces._async import AsyncWorkspaces
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+    from sessioncache.checkpoints._async import AsyncCheckpoints
+    from sessioncache.context._async import AsyncContext
+    from sessioncache.documents._async import AsyncDocuments
+    from sessioncache.entities._async import AsyncEntities
+    from sessioncache.feed._async import AsyncFeed
+    from sessioncache.freshness._async import AsyncFreshness
+    from sessioncache.leases._async import AsyncLeases
+    from sessioncache.qa._async import AsyncQA
+    from sessioncache.retention._async import AsyncRetention
+    from sessioncache.stats._async import AsyncStats
+    from sessioncache.traces._async import AsyncTraces
+    from sessioncache.upkeep._async import AsyncUpkeep
+    from sessioncache.usage._async import AsyncUsage
+    from sessioncache.workspaces._async import AsyncWorkspaces
 
 __all__ = ["AsyncSessionCache"]
 
@@ -63,7 +65,7 @@ class AsyncSessionCache:
         Args:
             transport: the lowest one; retries and instruments are put around it here.
             settings: options; the URL in them is not used.
-            codec: how payloads are stored; plain JSON unless given.
+            codec: how payloads are stored; unless given, plain JSON, or as the setting `encryption_keys` says.
             hooks: hear of every call.
         """
         self.settings = settings
@@ -74,24 +76,111 @@ class AsyncSessionCache:
         self.connection = ConnectionState()
         """How the connection stands, by the calls that were made."""
         self._transport = AsyncWatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
+        codec = codec or codec_of(settings)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
-        values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
-        self.sessions = AsyncSessions(self._transport, self.keys, encoder, values)
+        self._values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
+        self.sessions = AsyncSessions(self._transport, self.keys, encoder, self._values)
         self.transcripts = AsyncTranscripts(self._transport, self.keys, encoder)
-        self.documents = AsyncDocuments(self._transport, self.keys, values)
-        self.context = AsyncContext(self._transport, self.keys, values)
-        self.checkpoints = AsyncCheckpoints(self._transport, self.keys, values)
-        self.workspaces = AsyncWorkspaces(self._transport, self.keys, values)
-        self.qa = AsyncQA(self._transport, self.keys, values)
-        self.traces = AsyncTraces(self._transport, self.keys, values)
-        self.usage = AsyncUsage(self._transport, self.keys, line_bytes_max=settings.entry_bytes_max)
-        self.entities = AsyncEntities(self._transport, self.keys, values)
-        self.freshness = AsyncFreshness(self._transport, self.keys, values)
-        self.feed = AsyncFeed(self._transport, self.keys)
-        self.retention = AsyncRetention(self._transport, self.keys)
-        self.stats = AsyncStats(self._transport, self.keys)
-        self.leases = AsyncLeases(self._transport, self.keys)
-        self.upkeep = AsyncUpkeep(self._transport, self.keys)
+
+    # Nouns are made, and their modules imported, when they are first asked for: most processes use a few of them.
+
+    @cached_property
+    def context(self) -> AsyncContext:
+        """What sessions know: updates in order, and one structured state."""
+        from sessioncache.context._async import AsyncContext
+
+        return AsyncContext(self._transport, self.keys, self._values)
+
+    @cached_property
+    def checkpoints(self) -> AsyncCheckpoints:
+        """Snapshots of sessions."""
+        from sessioncache.checkpoints._async import AsyncCheckpoints
+
+        return AsyncCheckpoints(self._transport, self.keys, self._values)
+
+    @cached_property
+    def workspaces(self) -> AsyncWorkspaces:
+        """Groups of sessions with roles."""
+        from sessioncache.workspaces._async import AsyncWorkspaces
+
+        return AsyncWorkspaces(self._transport, self.keys, self._values)
+
+    @cached_property
+    def qa(self) -> AsyncQA:
+        """Questions and answers with feedback, and a graph context."""
+        from sessioncache.qa._async import AsyncQA
+
+        return AsyncQA(self._transport, self.keys, self._values)
+
+    @cached_property
+    def traces(self) -> AsyncTraces:
+        """The steps of agents."""
+        from sessioncache.traces._async import AsyncTraces
+
+        return AsyncTraces(self._transport, self.keys, self._values)
+
+    @cached_property
+    def usage(self) -> AsyncUsage:
+        """What model calls cost."""
+        from sessioncache.usage._async import AsyncUsage
+
+        return AsyncUsage(self._transport, self.keys, line_bytes_max=self.settings.entry_bytes_max)
+
+    @cached_property
+    def entities(self) -> AsyncEntities:
+        """What sessions speak of, and how it is related."""
+        from sessioncache.entities._async import AsyncEntities
+
+        return AsyncEntities(self._transport, self.keys, self._values)
+
+    @cached_property
+    def freshness(self) -> AsyncFreshness:
+        """Where entries come from, and whether that has changed."""
+        from sessioncache.freshness._async import AsyncFreshness
+
+        return AsyncFreshness(self._transport, self.keys, self._values)
+
+    @cached_property
+    def feed(self) -> AsyncFeed:
+        """What changes."""
+        from sessioncache.feed._async import AsyncFeed
+
+        return AsyncFeed(self._transport, self.keys)
+
+    @cached_property
+    def retention(self) -> AsyncRetention:
+        """How long what is kept."""
+        from sessioncache.retention._async import AsyncRetention
+
+        return AsyncRetention(self._transport, self.keys)
+
+    @cached_property
+    def stats(self) -> AsyncStats:
+        """Totals."""
+        from sessioncache.stats._async import AsyncStats
+
+        return AsyncStats(self._transport, self.keys)
+
+    @cached_property
+    def leases(self) -> AsyncLeases:
+        """One writer a session at a time."""
+        from sessioncache.leases._async import AsyncLeases
+
+        return AsyncLeases(self._transport, self.keys)
+
+    @cached_property
+    def upkeep(self) -> AsyncUpkeep:
+        """For background work."""
+        from sessioncache.upkeep._async import AsyncUpkeep
+
+        return AsyncUpkeep(self._transport, self.keys)
+
+    @cached_property
+    def documents(self) -> AsyncDocuments:
+        """Named JSON documents of sessions."""
+        from sessioncache.documents._async import AsyncDocuments
+
+        return AsyncDocuments(self._transport, self.keys, self._values)
 
     @classmethod
     def from_url(
@@ -109,7 +198,7 @@ class AsyncSessionCache:
             url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://host,host/service` or `redis+cluster://host,host`;
                 None takes SESSIONCACHE_URL.
             namespace: the tenant; None takes SESSIONCACHE_NAMESPACE, or `default`.
-            codec: how payloads are stored; plain JSON unless given.
+            codec: how payloads are stored; unless given, plain JSON, or as the setting `encryption_keys` says.
             hooks: hear of every call; `sessioncache.metrics.PrometheusHook` is one.
             options: fields of `Settings`.
 

@@ -4,42 +4,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sessioncache.checkpoints._sync import Checkpoints
-from sessioncache.client.build import make_settings
+from sessioncache.client.build import codec_of, make_settings
 from sessioncache.client.handles_sync import SessionHandle
-from sessioncache.context._sync import Context
-from sessioncache.documents._sync import Documents
-from sessioncache.entities._sync import Entities
-from sessioncache.feed._sync import Feed
-from sessioncache.freshness._sync import Freshness
-from sessioncache.leases._sync import Leases
 from sessioncache.namespaces._sync import Namespaces
 from sessioncache.namespaces.server import ServerFacts
-from sessioncache.qa._sync import QA
-from sessioncache.retention._sync import Retention
 from sessioncache.sessions._sync import Sessions
 from sessioncache.settings import Settings
-from sessioncache.stats._sync import Stats
 from sessioncache.telemetry import ConnectionState, TelemetryHook
-from sessioncache.traces._sync import Traces
 from sessioncache.transcripts._sync import Transcripts
 from sessioncache.transport.base import Transport
 from sessioncache.transport.connect_sync import connect, stack, wrap_client
 from sessioncache.transport.watch_sync import WatchTransport
 from sessioncache.types import SessionId, check_session_id
-from sessioncache.upkeep._sync import Upkeep
-from sessioncache.usage._sync import Usage
 from sessioncache.wire.codec import Codec
 from sessioncache.wire.keys import Keyspace
 from sessioncache.wire.messages import MessageEncoder
 from sessioncache.wire.values import ValueEncoder
-from sessioncache.workspaces._sync import Workspaces
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from sessioncache.checkpoints._sync import Checkpoints
+    from sessioncache.context._sync import Context
+    from sessioncache.documents._sync import Documents
+    from sessioncache.entities._sync import Entities
+    from sessioncache.feed._sync import Feed
+    from sessioncache.freshness._sync import Freshness
+    from sessioncache.leases._sync import Leases
+    from sessioncache.qa._sync import QA
+    from sessioncache.retention._sync import Retention
+    from sessioncache.stats._sync import Stats
+    from sessioncache.traces._sync import Traces
+    from sessioncache.upkeep._sync import Upkeep
+    from sessioncache.usage._sync import Usage
+    from sessioncache.workspaces._sync import Workspaces
 
 __all__ = ["SessionCache"]
 
@@ -64,7 +66,7 @@ class SessionCache:
         Args:
             transport: the lowest one; retries and instruments are put around it here.
             settings: options; the URL in them is not used.
-            codec: how payloads are stored; plain JSON unless given.
+            codec: how payloads are stored; unless given, plain JSON, or as the setting `encryption_keys` says.
             hooks: hear of every call.
         """
         self.settings = settings
@@ -75,24 +77,111 @@ class SessionCache:
         self.connection = ConnectionState()
         """How the connection stands, by the calls that were made."""
         self._transport = WatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
+        codec = codec or codec_of(settings)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
-        values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
-        self.sessions = Sessions(self._transport, self.keys, encoder, values)
+        self._values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
+        self.sessions = Sessions(self._transport, self.keys, encoder, self._values)
         self.transcripts = Transcripts(self._transport, self.keys, encoder)
-        self.documents = Documents(self._transport, self.keys, values)
-        self.context = Context(self._transport, self.keys, values)
-        self.checkpoints = Checkpoints(self._transport, self.keys, values)
-        self.workspaces = Workspaces(self._transport, self.keys, values)
-        self.qa = QA(self._transport, self.keys, values)
-        self.traces = Traces(self._transport, self.keys, values)
-        self.usage = Usage(self._transport, self.keys, line_bytes_max=settings.entry_bytes_max)
-        self.entities = Entities(self._transport, self.keys, values)
-        self.freshness = Freshness(self._transport, self.keys, values)
-        self.feed = Feed(self._transport, self.keys)
-        self.retention = Retention(self._transport, self.keys)
-        self.stats = Stats(self._transport, self.keys)
-        self.leases = Leases(self._transport, self.keys)
-        self.upkeep = Upkeep(self._transport, self.keys)
+
+    # Nouns are made, and their modules imported, when they are first asked for: most processes use a few of them.
+
+    @cached_property
+    def context(self) -> Context:
+        """What sessions know: updates in order, and one structured state."""
+        from sessioncache.context._sync import Context
+
+        return Context(self._transport, self.keys, self._values)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """Snapshots of sessions."""
+        from sessioncache.checkpoints._sync import Checkpoints
+
+        return Checkpoints(self._transport, self.keys, self._values)
+
+    @cached_property
+    def workspaces(self) -> Workspaces:
+        """Groups of sessions with roles."""
+        from sessioncache.workspaces._sync import Workspaces
+
+        return Workspaces(self._transport, self.keys, self._values)
+
+    @cached_property
+    def qa(self) -> QA:
+        """Questions and answers with feedback, and a graph context."""
+        from sessioncache.qa._sync import QA
+
+        return QA(self._transport, self.keys, self._values)
+
+    @cached_property
+    def traces(self) -> Traces:
+        """The steps of agents."""
+        from sessioncache.traces._sync import Traces
+
+        return Traces(self._transport, self.keys, self._values)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What model calls cost."""
+        from sessioncache.usage._sync import Usage
+
+        return Usage(self._transport, self.keys, line_bytes_max=self.settings.entry_bytes_max)
+
+    @cached_property
+    def entities(self) -> Entities:
+        """What sessions speak of, and how it is related."""
+        from sessioncache.entities._sync import Entities
+
+        return Entities(self._transport, self.keys, self._values)
+
+    @cached_property
+    def freshness(self) -> Freshness:
+        """Where entries come from, and whether that has changed."""
+        from sessioncache.freshness._sync import Freshness
+
+        return Freshness(self._transport, self.keys, self._values)
+
+    @cached_property
+    def feed(self) -> Feed:
+        """What changes."""
+        from sessioncache.feed._sync import Feed
+
+        return Feed(self._transport, self.keys)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long what is kept."""
+        from sessioncache.retention._sync import Retention
+
+        return Retention(self._transport, self.keys)
+
+    @cached_property
+    def stats(self) -> Stats:
+        """Totals."""
+        from sessioncache.stats._sync import Stats
+
+        return Stats(self._transport, self.keys)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """One writer a session at a time."""
+        from sessioncache.leases._sync import Leases
+
+        return Leases(self._transport, self.keys)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """For background work."""
+        from sessioncache.upkeep._sync import Upkeep
+
+        return Upkeep(self._transport, self.keys)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Named JSON documents of sessions."""
+        from sessioncache.documents._sync import Documents
+
+        return Documents(self._transport, self.keys, self._values)
 
     @classmethod
     def from_url(
@@ -110,7 +199,7 @@ class SessionCache:
             url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://host,host/service` or `redis+cluster://host,host`;
                 None takes SESSIONCACHE_URL.
             namespace: the tenant; None takes SESSIONCACHE_NAMESPACE, or `default`.
-            codec: how payloads are stored; plain JSON unless given.
+            codec: how payloads are stored; unless given, plain JSON, or as the setting `encryption_keys` says.
             hooks: hear of every call; `sessioncache.metrics.PrometheusHook` is one.
             options: fields of `Settings`.
 

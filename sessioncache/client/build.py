@@ -14,8 +14,9 @@ from pydantic_core import ErrorDetails
 
 from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
+from sessioncache.wire.codec import Codec
 
-__all__ = ["make_settings"]
+__all__ = ["codec_of", "make_settings"]
 
 
 def make_settings(url: str | None, namespace: str | None, options: Mapping[str, Any]) -> Settings:
@@ -38,7 +39,20 @@ def make_settings(url: str | None, namespace: str | None, options: Mapping[str, 
         raise ConfigurationError(f"settings cannot work: {problems}") from error
 
 
-SECRET: Final = ("password", "url")
+def codec_of(settings: Settings) -> Codec | None:
+    """The codec that the settings ask for.
+
+    Raises:
+        ConfigurationError: keys that cannot work.
+    """
+    if settings.encryption_keys is None:
+        return None
+    from sessioncache.encryption import AESGCMCodec
+
+    return AESGCMCodec.from_text(settings.encryption_keys.get_secret_value())
+
+
+SECRET: Final = ("password", "url", "keys")
 """What the names of settings end in whose values are not shown."""
 
 

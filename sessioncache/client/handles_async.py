@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from sessioncache.checkpoints._async import AsyncCheckpoints
-from sessioncache.context._async import AsyncContext
-from sessioncache.documents._async import AsyncDocuments
-from sessioncache.entities._async import AsyncEntities
-from sessioncache.qa._async import AsyncQA
-from sessioncache.traces._async import AsyncTraces
-from sessioncache.transcripts._async import AsyncTranscripts
 from sessioncache.types import SessionId
-from sessioncache.usage._async import AsyncUsage
 
 if TYPE_CHECKING:
+    from sessioncache.checkpoints._async import AsyncCheckpoints
     from sessioncache.client._async import AsyncSessionCache
+    from sessioncache.context._async import AsyncContext
+    from sessioncache.documents._async import AsyncDocuments
+    from sessioncache.entities._async import AsyncEntities
+    from sessioncache.qa._async import AsyncQA
+    from sessioncache.traces._async import AsyncTraces
+    from sessioncache.transcripts._async import AsyncTranscripts
+    from sessioncache.usage._async import AsyncUsage
 
 __all__ = ["AsyncSessionHandle", "AsyncTranscriptHandle"]
 
@@ -26,6 +26,7 @@ class AsyncSessionHandle:
 
     def __init__(self, cache: AsyncSessionCache, session_id: SessionId) -> None:
         self.id = session_id
+        self._cache = cache
         self.get = partial(cache.sessions.get, session_id)
         self.exists = partial(cache.sessions.exists, session_id)
         self.update = partial(cache.sessions.update, session_id)
@@ -34,13 +35,41 @@ class AsyncSessionHandle:
         self.retain = partial(cache.retention.update, session_id)
         self.hold = partial(cache.leases.hold, session_id)
         self.transcript = AsyncTranscriptHandle(cache.transcripts, session_id)
-        self.context = AsyncContextHandle(cache.context, session_id)
-        self.checkpoints = AsyncCheckpointHandle(cache.checkpoints, session_id)
-        self.qa = AsyncQAHandle(cache.qa, session_id)
-        self.traces = AsyncTraceHandle(cache.traces, session_id)
-        self.usage = AsyncUsageHandle(cache.usage, session_id)
-        self.entities = AsyncEntityHandle(cache.entities, session_id)
-        self.documents = AsyncDocumentHandle(cache.documents, session_id)
+
+    @cached_property
+    def context(self) -> AsyncContextHandle:
+        """`cache.context` of this session."""
+        return AsyncContextHandle(self._cache.context, self.id)
+
+    @cached_property
+    def checkpoints(self) -> AsyncCheckpointHandle:
+        """`cache.checkpoints` of this session."""
+        return AsyncCheckpointHandle(self._cache.checkpoints, self.id)
+
+    @cached_property
+    def qa(self) -> AsyncQAHandle:
+        """`cache.qa` of this session."""
+        return AsyncQAHandle(self._cache.qa, self.id)
+
+    @cached_property
+    def traces(self) -> AsyncTraceHandle:
+        """`cache.traces` of this session."""
+        return AsyncTraceHandle(self._cache.traces, self.id)
+
+    @cached_property
+    def usage(self) -> AsyncUsageHandle:
+        """`cache.usage` of this session."""
+        return AsyncUsageHandle(self._cache.usage, self.id)
+
+    @cached_property
+    def entities(self) -> AsyncEntityHandle:
+        """`cache.entities` of this session."""
+        return AsyncEntityHandle(self._cache.entities, self.id)
+
+    @cached_property
+    def documents(self) -> AsyncDocumentHandle:
+        """`cache.documents` of this session."""
+        return AsyncDocumentHandle(self._cache.documents, self.id)
 
     def __repr__(self) -> str:
         """Shows the id."""

@@ -3,21 +3,21 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from sessioncache.checkpoints._sync import Checkpoints
-from sessioncache.context._sync import Context
-from sessioncache.documents._sync import Documents
-from sessioncache.entities._sync import Entities
-from sessioncache.qa._sync import QA
-from sessioncache.traces._sync import Traces
-from sessioncache.transcripts._sync import Transcripts
 from sessioncache.types import SessionId
-from sessioncache.usage._sync import Usage
 
 if TYPE_CHECKING:
+    from sessioncache.checkpoints._sync import Checkpoints
     from sessioncache.client._sync import SessionCache
+    from sessioncache.context._sync import Context
+    from sessioncache.documents._sync import Documents
+    from sessioncache.entities._sync import Entities
+    from sessioncache.qa._sync import QA
+    from sessioncache.traces._sync import Traces
+    from sessioncache.transcripts._sync import Transcripts
+    from sessioncache.usage._sync import Usage
 
 __all__ = ["SessionHandle", "TranscriptHandle"]
 
@@ -27,6 +27,7 @@ class SessionHandle:
 
     def __init__(self, cache: SessionCache, session_id: SessionId) -> None:
         self.id = session_id
+        self._cache = cache
         self.get = partial(cache.sessions.get, session_id)
         self.exists = partial(cache.sessions.exists, session_id)
         self.update = partial(cache.sessions.update, session_id)
@@ -35,13 +36,41 @@ class SessionHandle:
         self.retain = partial(cache.retention.update, session_id)
         self.hold = partial(cache.leases.hold, session_id)
         self.transcript = TranscriptHandle(cache.transcripts, session_id)
-        self.context = ContextHandle(cache.context, session_id)
-        self.checkpoints = CheckpointHandle(cache.checkpoints, session_id)
-        self.qa = QAHandle(cache.qa, session_id)
-        self.traces = TraceHandle(cache.traces, session_id)
-        self.usage = UsageHandle(cache.usage, session_id)
-        self.entities = EntityHandle(cache.entities, session_id)
-        self.documents = DocumentHandle(cache.documents, session_id)
+
+    @cached_property
+    def context(self) -> ContextHandle:
+        """`cache.context` of this session."""
+        return ContextHandle(self._cache.context, self.id)
+
+    @cached_property
+    def checkpoints(self) -> CheckpointHandle:
+        """`cache.checkpoints` of this session."""
+        return CheckpointHandle(self._cache.checkpoints, self.id)
+
+    @cached_property
+    def qa(self) -> QAHandle:
+        """`cache.qa` of this session."""
+        return QAHandle(self._cache.qa, self.id)
+
+    @cached_property
+    def traces(self) -> TraceHandle:
+        """`cache.traces` of this session."""
+        return TraceHandle(self._cache.traces, self.id)
+
+    @cached_property
+    def usage(self) -> UsageHandle:
+        """`cache.usage` of this session."""
+        return UsageHandle(self._cache.usage, self.id)
+
+    @cached_property
+    def entities(self) -> EntityHandle:
+        """`cache.entities` of this session."""
+        return EntityHandle(self._cache.entities, self.id)
+
+    @cached_property
+    def documents(self) -> DocumentHandle:
+        """`cache.documents` of this session."""
+        return DocumentHandle(self._cache.documents, self.id)
 
     def __repr__(self) -> str:
         """Shows the id."""

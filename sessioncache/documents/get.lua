@@ -27,11 +27,11 @@ if #names == 0 then
   end
   return reply
 end
-local values = redis.call('HMGET', documents, unpack(names))
-for i, name in ipairs(names) do
-  if values[i] then
+for _, name in ipairs(names) do
+  local value = redis.call('HGET', documents, name)
+  if value then
     reply[#reply + 1] = name
-    reply[#reply + 1] = values[i]
+    reply[#reply + 1] = value
   end
 end
 return reply

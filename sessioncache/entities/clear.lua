@@ -1,4 +1,4 @@
--- entities.clear: removes all entities and relationships of a session.
+-- entities.clear: removes all entities and relationships of a session. Works on a full server, for it frees before it writes.
 --
 -- KEYS
 --   @session
@@ -24,8 +24,8 @@ local had_entities, had_relationships = redis.call('HLEN', entities), redis.call
 if had_entities + had_relationships == 0 then
   return { '0', 0, 0 }
 end
-write_record(s, rules, now)
 redis.call('UNLINK', entities, relationships, relationships_ends)
+write_record(s, rules, now)
 set_count('entities', 0)
 set_count('relationships', 0)
 local reply = remember_operation(operations, { had_entities, had_relationships })

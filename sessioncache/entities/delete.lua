@@ -1,4 +1,5 @@
--- entities.delete: removes an entity with its relationships, 500 of them at most: the entity goes with the last ones.
+-- entities.delete: removes an entity with its relationships, 500 of them at most: the entity goes with the last ones. Works on a full
+-- server, for it frees before it writes.
 --
 -- KEYS
 --   @session
@@ -31,7 +32,6 @@ end
 if found + #rows == 0 then
   return { '0', 0, 0 }
 end
-write_record(s, rules, now)
 for _, row in ipairs(rows) do
   local field, other = relationship_of(row)
   redis.call('HDEL', relationships, field)
@@ -42,6 +42,7 @@ if more == 0 then
   redis.call('HDEL', entities, entity)
   redis.call('ZREM', relationships_ends, '=' .. entity)
 end
+write_record(s, rules, now)
 set_count('entities', redis.call('HLEN', entities))
 set_count('relationships', redis.call('HLEN', relationships))
 local reply = remember_operation(operations, { found, more })

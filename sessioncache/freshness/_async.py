@@ -281,9 +281,10 @@ class AsyncFreshness:
         return found
 
     async def _sources(self, paths: Sequence[str]) -> Sequence[Source]:
-        """What every session says about entries of the files."""
-        prefixes = [f"p\0{escape(path)}\0" for path in paths]
-        return [self._decode(raw) for found in await self._ask(prefixes) for raw in found]
+        """What every session says about entries of the files; rows may outlive what they say, where it was damaged."""
+        answers = await self._ask([f"p\0{escape(path)}\0" for path in paths])
+        found = [(path, self._decode(raw)) for path, raws in zip(paths, answers, strict=True) for raw in raws]
+        return [source for path, source in found if source.reference.file_path == path]
 
     async def _current(self, sources: Sequence[Source]) -> Sequence[Source]:
         """Those of the sources that were registered last under their entry's id, by entry id."""

@@ -25,7 +25,7 @@ if err then
   return err
 end
 local stored = redis.call('HGET', sources, entry)
-local old_path = stored and unpack_parts(stored)[1]
+local old_path = stored and path_of(stored)
 err = refuse_count(rules, 'sources', before + (stored and 0 or 1))
 if err then
   return err

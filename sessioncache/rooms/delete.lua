@@ -1,4 +1,4 @@
--- rooms.delete: removes entries from a room by their ids.
+-- rooms.delete: removes entries from a room by their ids. Works on a full server, for it frees before it writes.
 --
 -- KEYS
 --   @session
@@ -32,8 +32,8 @@ end
 if #found == 0 then
   return { '0', 0, s.created and '' or s.gen, s.revision, before }
 end
+local count = drop_entries(items, order, room, kind, found)
 write_record(s, rules, now)
-local count = drop_entries(items, order, kind, found)
 set_count(room, count)
 local reply = remember_operation(operations, { before - count, s.gen, s.revision, count })
 index_session(s)

@@ -22,7 +22,8 @@ if done then
 end
 local now = server_now_ms()
 local s, rules, err = open_session(now)
-err = err or refuse_entries(rules, room, order, entries)
+local limit = keep ~= '' and tonumber(redis.call('HGET', policy, keep)) or 0
+err = err or refuse_entries(rules, room, order, limit, entries)
 if err then
   return err
 end
@@ -32,16 +33,15 @@ for i = 2, stamped > 0 and #entries or 0, 2 do
   entries[i] = stamped == 1 and pack_parts({ server_now_us(), entries[i] })
     or pack_parts({ 'created_ms', now }) .. entries[i]
 end
-local count = put_entries(items, order, entries)
+local count = put_entries(items, order, room, entries)
 if kind ~= '' then
   for i = 1, #entries, 2 do
     redis.call('ZADD', links, 0, kind .. '\0' .. entries[i] .. '\0' .. id)
   end
 end
-local limit = keep ~= '' and tonumber(redis.call('HGET', policy, keep)) or 0
 if limit > 0 and count > limit then
   local oldest = redis.call('ZRANGE', order, 0, math.min(count - limit, 500) - 1)
-  count = drop_entries(items, order, kind, oldest)
+  count = drop_entries(items, order, room, kind, oldest)
 end
 set_count(room, count)
 local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, count })

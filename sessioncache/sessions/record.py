@@ -168,22 +168,44 @@ def merge_into(session: Session, reply: list[bytes]) -> None:
         reply: the reply of `sessions.save` from its third part on.
     """
     gen, revision, created, updated, deadline, ttl, first_seq, last_seq, messages, size, _new, user, *pairs = reply
-    session.gen, session.revision, session.user = gen.decode(), int(revision), user.decode()
-    session.created_at, session.updated_at = datetime_from_ms(int(created)), datetime_from_ms(int(updated))
-    session.deadline_at, session.ttl_ms = _time(deadline), int(ttl)
-    session.first_seq, session.last_seq = int(first_seq), int(last_seq)
-    session.messages, session.bytes = int(messages), int(size)
+    _assign(
+        session,
+        {
+            "gen": gen.decode(),
+            "revision": int(revision),
+            "user": user.decode(),
+            "created_at": datetime_from_ms(int(created)),
+            "updated_at": datetime_from_ms(int(updated)),
+            "deadline_at": _time(deadline),
+            "ttl_ms": int(ttl),
+            "first_seq": int(first_seq),
+            "last_seq": int(last_seq),
+            "messages": int(messages),
+            "bytes": int(size),
+        },
+    )
     _take_group(session, dict(zip((name.decode() for name in pairs[::2]), pairs[1::2], strict=True)))
 
 
+def _assign(session: Session, values: dict[str, Any]) -> None:
+    """Set fields to what was stored, as pydantic's own copies do: validating each took a quarter of a save's time."""
+    session.__dict__.update(values)
+    session.__pydantic_fields_set__.update(values)
+
+
 def _take_group(session: Session, fields: Mapping[str, bytes]) -> None:
-    session.title = _text(fields.get("title"))
-    session.title_version = int(fields.get("title_version", 0))
-    session.pinned = fields.get("pinned") == b"1"
-    session.metadata_version = int(fields.get("metadata_version", 0))
-    session.authoritative = _json_fields("auth:", fields.items())
-    session.host = _json_fields("host:", fields.items())
-    session.labels = _labels(fields)
+    _assign(
+        session,
+        {
+            "title": _text(fields.get("title")),
+            "title_version": int(fields.get("title_version", 0)),
+            "pinned": fields.get("pinned") == b"1",
+            "metadata_version": int(fields.get("metadata_version", 0)),
+            "authoritative": _json_fields("auth:", fields.items()),
+            "host": _json_fields("host:", fields.items()),
+            "labels": _labels(fields),
+        },
+    )
 
 
 def _labels(fields: Mapping[str, bytes]) -> dict[str, str]:

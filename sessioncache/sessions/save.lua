@@ -55,11 +55,11 @@ local label_sets, label_clears = split_pairs(given[4])
 err = refuse_quota(rules, s, left + #payloads, left_bytes + payload_bytes(payloads))
   or (labels > 0 and refuse_fields(label_sets, label_clears))
   or (documents > 0 and refuse_documents(rules, document_items, given[5]))
-  or (updates > 0 and refuse_entries(rules, 'updates', update_order, given[6]))
+  or (updates > 0 and refuse_entries(rules, 'updates', update_order, 0, given[6]))
 if err then
   return err
 end
-local stored = s.created and {} or redis.call('HGETALL', record)
+local stored_group, stored_runtime, others = group_fields(s.created and {} or redis.call('HGETALL', record))
 local stored_version = s.created and -1 or tonumber(redis.call('HGET', record, 'metadata_version') or 0)
 local outcome = s.created and 'created' or (stored_version >= metadata_version and 'stored' or 'incoming')
 if outcome ~= 'stored' then
@@ -80,10 +80,10 @@ if updated_ms then
   redis.call('HSET', record, 'updated_ms', s.updated_ms, 'written_ms', now)
 end
 if s.created or keep_runtime == 0 then
-  replace_fields(stored, is_runtime, given[2], by_name[2])
+  replace_fields(stored_runtime, given[2], by_name[2])
 end
 if outcome ~= 'stored' then
-  replace_fields(stored, is_authoritative, given[1], by_name[1])
+  replace_fields(stored_group, given[1], by_name[1])
 end
 if s.created and host > 0 then
   redis.call('HSET', record, unpack(given[3]))
@@ -95,19 +95,19 @@ if documents > 0 then
   set_count('documents', put_documents(document_items, given[5]))
 end
 if updates > 0 then
-  set_count('updates', put_entries(update_items, update_order, given[6]))
+  set_count('updates', put_entries(update_items, update_order, 'updates', given[6]))
 end
 if s.user == 'default' then
   move_user(s, user)
 end
 local reply = { outcome, s.gen, s.revision, s.created_ms, s.updated_ms, s.deadline_ms, s.ttl_ms, s.first_seq, s.last_seq,
   s.messages, s.bytes, new_seq, s.user }
-local merged = redis.call('HGETALL', record)
-for i = 1, #merged, 2 do
-  local name = merged[i]
-  if is_authoritative(name) or string.sub(name, 1, 5) == 'host:' or string.sub(name, 1, 6) == 'label:' then
-    reply[#reply + 1] = name
-    reply[#reply + 1] = merged[i + 1]
+if outcome ~= 'stored' or labels > 0 then
+  stored_group, stored_runtime, others = group_fields(redis.call('HGETALL', record))
+end
+for _, fields in ipairs({ stored_group, others }) do
+  for _, part in ipairs(fields) do
+    reply[#reply + 1] = part
   end
 end
 reply = remember_operation(operations, reply)

@@ -9,19 +9,33 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sessioncache.errors import DataError, DecodeError, SchemaTooNew
-from sessioncache.sessions.models import Session
+from sessioncache.errors import DataError, DecodeError, InvalidArgument, SchemaTooNew
+from sessioncache.sessions.models import Session, SessionSummary
 from sessioncache.stores.asset_models import ASSET_VERSION, ConversationTurn, SessionAsset, checksum_of
-from sessioncache.stores.message_log import LogBase, fingerprint
+from sessioncache.stores.message_log import Dumped, LogBase, fingerprint
 from sessioncache.stores.read_models import ReadSession
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped, read_back, read_message, sound
 from sessioncache.transcripts.models import Entry
-from sessioncache.types import JSONObject, ms_from_datetime
+from sessioncache.types import JSONObject, datetime_from_ms, ms_from_datetime
 
-__all__ = ["NAME_LABEL", "PATH_LABEL", "asset_from", "documents_of", "labels_of", "turn_as_loaded", "turns_of"]
+__all__ = [
+    "LABELS",
+    "NAME_LABEL",
+    "PATH_LABEL",
+    "asset_from",
+    "created_at",
+    "documents_of",
+    "labels_of",
+    "time_of",
+    "turn_as_loaded",
+    "turns_of",
+]
 
 NAME_LABEL: Final = "project_name"
 PATH_LABEL: Final = "project_path"
+CREATED_LABEL: Final = "asset_created_ms"
+LABELS: Final = (NAME_LABEL, PATH_LABEL, CREATED_LABEL)
+"""What lists show."""
 LABEL_BYTES_MAX: Final = 4_096
 
 HEAD: Final = "asset"
@@ -39,17 +53,19 @@ PARTS: Final = (
 """What has a document of its own, `asset.<part>`, so that each may be as large as a value may be."""
 
 
-def turns_of(asset: SessionAsset) -> list[JSONObject]:
-    """The turns as messages."""
-    return [
-        dumped(given(ConversationTurn, turn, what=f"turn {position}"))
-        for position, turn in enumerate(asset.history.turns)
-    ]
+def turns_of(asset: SessionAsset) -> list[Dumped]:
+    """The turns as messages, with their fingerprints."""
+    return asset.dump_messages(ConversationTurn, asset.history.turns, what="turn")
 
 
 def documents_of(asset: SessionAsset) -> JSONObject:
-    """Everything but the turns, by the names of the documents."""
-    fields = asset.model_dump(mode="json", exclude={"id": True, "history": {"turns"}})
+    """Everything but the turns, by the names of the documents.
+
+    Raises:
+        InvalidArgument: what could not be loaded again.
+    """
+    fields = dumped(asset, exclude={"id": True, "history": {"turns"}})
+    sound(SessionAsset, fields, what="the asset")
     history = fields.pop("history")
     fields["compacted"] = history.pop("compacted")
     documents = {f"{HEAD}.{part}": fields.pop(part) for part in PARTS}
@@ -58,9 +74,47 @@ def documents_of(asset: SessionAsset) -> JSONObject:
 
 
 def labels_of(asset: SessionAsset) -> dict[str, str]:
-    """What lists show: the project's name and its folder, cut where they are too long; an empty one removes."""
-    project = asset.project_context
-    return {NAME_LABEL: _short(project.name), PATH_LABEL: _short(project.root_path)}
+    """What lists show: the project's name and its folder, cut where they are too long, and the caller's creation time.
+
+    An empty one removes.
+
+    Raises:
+        InvalidArgument: that is no time.
+    """
+    project, created_ms = asset.project_context, asset.created_at_ms
+    time_of(created_ms, what="created_at_ms")
+    return {
+        NAME_LABEL: _short(project.name),
+        PATH_LABEL: _short(project.root_path),
+        CREATED_LABEL: str(created_ms),
+    }
+
+
+def time_of(ms: int, *, what: str) -> datetime:
+    """The time that an asset gives.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
+    try:
+        return datetime_from_ms(ms)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument(f"{what} is {ms!r}, which is no time") from None
+
+
+def created_at(session: SessionSummary) -> datetime:
+    """When the asset in a list was created: as its owner says, or, for another contract's session, as the server does.
+
+    Raises:
+        DecodeError: the label of the session is no time.
+    """
+    label = session.labels.get(CREATED_LABEL)
+    if label is None:
+        return session.created_at
+    try:
+        return datetime_from_ms(int(label))
+    except (ValueError, OverflowError):
+        raise DecodeError(f"label {CREATED_LABEL!r} of session {session.id!r} is no time") from None
 
 
 def _short(text: str | None) -> str:
@@ -70,7 +124,7 @@ def _short(text: str | None) -> str:
 def turn_from(entry: Entry) -> ConversationTurn:
     """The turn in a message. One that another contract wrote gets its number for an id, and the server's time."""
     values = {"id": str(entry.seq), "timestamp_ms": entry.ms} | entry.message
-    return read_back(ConversationTurn, values, what=f"message {entry.seq}", seq=entry.seq)
+    return read_message(ConversationTurn, values, what=f"message {entry.seq}", seq=entry.seq)
 
 
 def turn_as_loaded(entry: Entry) -> JSONObject:

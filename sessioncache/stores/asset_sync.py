@@ -3,22 +3,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from sessioncache.client._sync import SessionCache
 from sessioncache.errors import BackendUnavailable, Conflict, InvalidArgument, NotFound
 from sessioncache.sessions.models import Session
 from sessioncache.stores.asset_mapping import (
+    LABELS,
     NAME_LABEL,
     PATH_LABEL,
     asset_from,
+    created_at,
     documents_of,
     labels_of,
+    time_of,
     turn_as_loaded,
     turns_of,
 )
-from sessioncache.stores.asset_models import ASSET_VERSION, SessionAsset
+from sessioncache.stores.asset_models import ASSET_VERSION, ConversationHistory, ProjectContext, SessionAsset
 from sessioncache.stores.reading_sync import read_session
 from sessioncache.stores.saving_sync import MessageSaver
 from sessioncache.stores.sync_models import SessionMeta, SyncMode, SyncState, SyncStatus
@@ -29,6 +31,9 @@ __all__ = ["AssetStore", "AssetStoreProtocol"]
 Metas: TypeAlias = list[SessionMeta]
 
 PAGE = 1_000
+
+CONFLICTS_MAX = 1_000
+"""Sessions in conflict that a store remembers, so that a long life does not fill its memory."""
 
 
 class AssetStoreProtocol(Protocol):
@@ -76,8 +81,15 @@ class AssetStore:
             InvalidArgument, LimitExceeded: a bad id or value, or one that is too large; nothing is written.
             Conflict: others wrote each time that the transcript was to be swapped.
         """
+        for part, value, kind in (
+            ("asset", asset, SessionAsset),
+            ("history", getattr(asset, "history", None), ConversationHistory),
+            ("project_context", getattr(asset, "project_context", None), ProjectContext),
+        ):
+            if not isinstance(value, kind):
+                raise InvalidArgument(f"{part} must be a {kind.__name__}, not {type(value).__name__}")
         if asset.version != ASSET_VERSION:
-            raise InvalidArgument(f"the asset has version {asset.version}; this release writes {ASSET_VERSION}")
+            raise InvalidArgument(f"the asset has version {asset.version!r}; this release writes {ASSET_VERSION}")
         stored = Session(id=check_session_id(asset.id), labels=labels_of(asset))
         saver = MessageSaver(
             self._cache,
@@ -86,13 +98,15 @@ class AssetStore:
             turns_of(asset),
             documents_of(asset),
             turn_as_loaded,
-            _time(asset.updated_at_ms),
+            time_of(asset.updated_at_ms, what="updated_at_ms"),
             keep_runtime=True,
         )
         try:
             saver.save()
         except Conflict:
             self._conflicts[asset.id] = None
+            if len(self._conflicts) > CONFLICTS_MAX:
+                del self._conflicts[next(iter(self._conflicts))]
             raise
         self._conflicts.pop(asset.id, None)
 
@@ -114,20 +128,20 @@ class AssetStore:
         return asset
 
     def list(self) -> Metas:
-        """Every session, the one that was updated last first; the id breaks ties.
+        """Every session, the one that was updated last first; the id breaks ties. Both times are the caller's.
 
         Reads no asset: one round trip for every 1,000 sessions.
 
         Raises:
-            DecodeError: the record of a session is damaged.
+            DecodeError: the record of a session, or what it shows of its asset, is damaged.
         """
         found: dict[str, SessionMeta] = {}
-        for session in self._cache.sessions.each(batch=PAGE, labels=(NAME_LABEL, PATH_LABEL)):
+        for session in self._cache.sessions.each(batch=PAGE, labels=LABELS):
             state = SyncState.CONFLICT if session.id in self._conflicts else SyncState.SYNCED
             found[session.id] = SessionMeta(
                 id=session.id,
                 name=session.labels.get(NAME_LABEL),
-                created_at=session.created_at,
+                created_at=created_at(session),
                 updated_at=session.updated_at,
                 project_path=session.labels.get(PATH_LABEL),
                 turn_count=session.messages,
@@ -167,10 +181,3 @@ class AssetStore:
             mode = SyncMode.OFFLINE if state.succeeded_ms is None else SyncMode.ONLINE
         last_sync = None if state.succeeded_ms is None else datetime_from_ms(state.succeeded_ms)
         return SyncStatus(mode, last_sync, state.writes, state.reads, tuple(self._conflicts))
-
-
-def _time(ms: int) -> datetime:
-    try:
-        return datetime_from_ms(ms)
-    except (ValueError, OverflowError):
-        raise InvalidArgument(f"updated_at_ms is {ms}, which is no time") from None

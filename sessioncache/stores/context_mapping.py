@@ -19,7 +19,7 @@ from sessioncache.errors import DecodeError, InvalidArgument
 from sessioncache.sessions.models import Session
 from sessioncache.stores.context_models import ActiveSession, ContextBase, HotContext
 from sessioncache.stores.context_parts import ContextUpdate
-from sessioncache.stores.stored_model import dumped, read_back
+from sessioncache.stores.stored_model import dumped, read_back, sound
 from sessioncache.types import NO_BASE, Base, JSONObject
 
 __all__ = [
@@ -125,7 +125,13 @@ def plan_save(session: ActiveSession, stored: Session | None, further: Iterable[
         session: the session as its owner has it.
         stored: the record that is stored, for an object that remembers nothing; it is overwritten.
         further: updates that are saved with the session and that the object need not have.
+
+    Raises:
+        InvalidArgument: the session holds what could not be loaded again.
     """
+    for update in (*session.incremental_updates, *session.hot_context):
+        if not isinstance(update, ContextUpdate):
+            raise InvalidArgument(f"updates of a session must be ContextUpdate, not {type(update).__name__}")
     base = session.remembered()
     before = base or ContextBase(None, None, 0, 0, pinned=False, authoritative={}, created_at=_given_creation(session))
     current = {str(update.id): dumped(update) for update in (*session.incremental_updates, *session.hot_context)}
@@ -139,6 +145,7 @@ def plan_save(session: ActiveSession, stored: Session | None, further: Iterable[
     }
     updates |= dict.fromkeys(name for name in before.updates if name not in current)
     updates |= update_pairs(further)
+    _check_sound(documents, updates)
     return SavePlan(
         record=_record(session, base, stored),
         documents={
@@ -153,6 +160,14 @@ def plan_save(session: ActiveSession, stored: Session | None, further: Iterable[
         # Not those that stand in the hot context alone: when they leave it, they stay stored.
         known={str(update.id): digests[str(update.id)] for update in session.incremental_updates},
     )
+
+
+def _check_sound(documents: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+    parts = {part: documents[name] for name, part in PARTS.items() if documents[name] is not None}
+    sound(ActiveSession, documents[DETAILS] | parts, what="the session")
+    for name, value in updates.items():
+        if value is not None:
+            sound(ContextUpdate, value, what=f"update {name}")
 
 
 def _given_creation(session: ActiveSession) -> datetime | None:
@@ -181,7 +196,7 @@ def _record(session: ActiveSession, base: ContextBase | None, stored: Session | 
 
 def documents_of(session: ActiveSession, created_at: datetime | None) -> dict[str, Any]:
     """The session's parts by the names of their documents; None for those that are empty."""
-    values = session.model_dump(mode="json", exclude={"incremental_updates", "hot_context"})
+    values = dumped(session, exclude={"incremental_updates", "hot_context"})
     documents: dict[str, Any] = {
         name: values[part] if _holds_something(values[part]) else None for name, part in PARTS.items()
     }

@@ -28,7 +28,7 @@ from sessioncache.stores.context_mapping import (
 from sessioncache.stores.context_models import ActiveSession, CompactReport, SessionCheckpoint, StoredWorkspace
 from sessioncache.stores.context_parts import ContextUpdate
 from sessioncache.stores.freshness_sync import FreshnessStorage, FreshnessStorageProtocol
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped, given, read_back, sound
 from sessioncache.types import Base
 from sessioncache.upkeep.models import Expired
 from sessioncache.wire.call import new_operation_id
@@ -235,6 +235,8 @@ class ContextStorage(FreshnessStorage):
         """
         name = uuid_text(session_id)
         pairs = list(update_pairs(_checked(updates)).items())
+        for update_id, fields in pairs:
+            sound(ContextUpdate, fields, what=f"update {update_id}")
         for at in range(0, len(pairs), AT_ONCE):
             part = dict(pairs[at : at + AT_ONCE])
             self._cache.sessions.save(Session(id=name), updates=part, keep_runtime=True)
@@ -326,7 +328,9 @@ class ContextStorage(FreshnessStorage):
             LimitExceeded: the checkpoint is larger than an entry may be, or the quota; nothing is written.
         """
         checked = given(SessionCheckpoint, checkpoint, what="checkpoint")
-        self._cache.checkpoints.save(str(checked.session_id), str(checked.id), dumped(checked))
+        fields = dumped(checked)
+        sound(SessionCheckpoint, fields, what="checkpoint")
+        self._cache.checkpoints.save(str(checked.session_id), str(checked.id), fields)
 
     def load_checkpoint(self, checkpoint_id: Id) -> SessionCheckpoint:
         """The checkpoint of an id, whichever session has it; of several, the one saved last.
@@ -455,15 +459,22 @@ class ContextStorage(FreshnessStorage):
         return stats.sessions + stats.messages + stats.entries
 
     def get_stats(self) -> str:
-        """How many sessions, messages and entries of each room there are, as indented JSON. One round trip."""
+        """How many sessions, workspaces, messages and entries of each room there are, as indented JSON.
+
+        Two round trips, whatever is stored. `workspaces` are those that were saved, `workspace_memberships` the
+        sessions in any. `embeddings` is always 0: this storage holds none.
+        """
         stats = self._cache.stats.get()
         found = {
             "sessions": stats.sessions,
+            "workspaces": self._cache.workspaces.count(),
+            "embeddings": 0,
             "messages": stats.messages,
             "bytes": stats.bytes,
             "overdue": stats.overdue,
         }
-        found |= {str(room): count for room, count in stats.rooms.items()}
+        names = {"workspaces": "workspace_memberships"}
+        found |= {names.get(room, room): count for room, count in stats.rooms.items()}
         return json.dumps(found, indent=2)
 
 

@@ -7,19 +7,25 @@ server gave it. Messages in the store that the object never knew are other write
 from __future__ import annotations
 
 import json
+import marshal
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import TypeAlias
 
-from pydantic import PrivateAttr
+from pydantic import BaseModel, PrivateAttr
 
-from sessioncache.stores.stored_model import StoredModel
+from sessioncache.stores.stored_model import StoredModel, as_list, dumped_message
 from sessioncache.types import Base, JSONObject
 from sessioncache.wire.call import new_operation_id
 
-__all__ = ["LogBase", "Plan", "Remembering", "fingerprint", "plan_append", "plan_meeting", "plan_rewrite"]
+__all__ = ["Dumped", "LogBase", "Plan", "Remembering", "fingerprint", "plan_append", "plan_meeting", "plan_rewrite"]
+
+
+Dumped: TypeAlias = tuple[JSONObject, bytes]
+"""What is stored of a message, and its fingerprint."""
 
 
 def fingerprint(message: JSONObject) -> bytes:
@@ -67,6 +73,8 @@ class Memory:
 
     log: LogBase | None = None
     unanswered: Plan | None = None
+    dumps: Mapping[bytes, Dumped] = field(default_factory=dict)
+    """What messages were dumped as, by what they held; so that a save costs little for those that are as they were."""
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is a memory too."""
@@ -91,7 +99,38 @@ class Remembering(StoredModel):
 
     def remember(self, log: LogBase | None, unanswered: Plan | None = None) -> None:
         """Take what is stored now."""
-        self._memory = Memory(log, unanswered)
+        self._memory = Memory(log, unanswered, self._memory.dumps)
+
+    def dump_messages(self, kind: type[BaseModel], messages: object, *, what: str) -> list[Dumped]:
+        """What is stored of the object's messages, and the fingerprint of each.
+
+        Raises:
+            InvalidArgument: one is none, or could not be read back.
+        """
+        before = self._memory.dumps
+        now: dict[bytes, Dumped] = {}
+        found: list[Dumped] = []
+        for position, message in enumerate(as_list(messages, what=what)):
+            held = _held(message)
+            dump = before.get(held) if held is not None else None
+            if dump is None:
+                value = dumped_message(kind, message, what=f"{what} {position}")
+                dump = (value, fingerprint(value))
+            if held is not None:
+                now[held] = dump
+            found.append(dump)
+        self._memory = replace(self._memory, dumps=now)
+        return found
+
+
+def _held(message: object) -> bytes | None:
+    """All that a message holds, told apart by kind as well; None where it holds more than plain values."""
+    if not isinstance(message, BaseModel):
+        return None
+    try:
+        return marshal.dumps((type(message).__qualname__, [*message.__dict__.values()], message.__pydantic_extra__), 2)
+    except ValueError:
+        return None
 
 
 def plan_append(

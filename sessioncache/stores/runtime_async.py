@@ -12,7 +12,7 @@ from sessioncache.stores.message_log import LogBase, fingerprint
 from sessioncache.stores.reading_async import read_session
 from sessioncache.stores.runtime_models import BYPASS, DEFAULT_TITLE, DOCUMENT, RuntimeMessage, RuntimeSession
 from sessioncache.stores.saving_async import AsyncMessageSaver
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped, read_message
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import Base, JSONObject
 
@@ -81,10 +81,9 @@ class AsyncRuntimePersistence:
             InvalidArgument, LimitExceeded: a bad id, message or field, or one that is too large; nothing is written.
             Conflict: others wrote each time that the transcript was to be swapped.
         """
-        record = session.to_record()
-        saver = AsyncMessageSaver(
-            self._cache, session, record, _messages(session), {DOCUMENT: session.to_document()}, _as_loaded
-        )
+        document = _document(session)
+        record, dumps = session.to_record(), session.dump_messages(RuntimeMessage, session.messages, what="message")
+        saver = AsyncMessageSaver(self._cache, session, record, dumps, {DOCUMENT: document}, _as_loaded)
         await saver.save()
         session.take_merged(record)
 
@@ -96,10 +95,11 @@ class AsyncRuntimePersistence:
         Raises:
             SessionGone: the session that the object was loaded from was deleted, or has expired.
         """
+        document = _document(session)
         record, (known, _) = session.to_record(), session.remembered()
         await self._cache.sessions.save(
             record,
-            documents={DOCUMENT: session.to_document()},
+            documents={DOCUMENT: document},
             base=None if known is None else Base(gen=known.gen),
         )
         session.take_merged(record)
@@ -174,7 +174,9 @@ class AsyncRuntimePersistence:
             except VersionConflict:
                 continue
             return updated if updated.changed else None
-        raise Conflict(f"others wrote to session {session_id!r} each of the {TRIES} times it was to be titled")
+        raise Conflict(
+            f"others wrote to session {session_id!r} each of the {TRIES} times it was to be titled; try again"
+        )
 
     async def set_pinned(self, session_id: str, pinned: bool) -> Updated | None:  # noqa: FBT001 - as the contract says
         """Pin or unpin the session, which bumps `metadata_version`.
@@ -217,7 +219,9 @@ class AsyncRuntimePersistence:
                 return await self._write_config(before, session, found.record)
             except VersionConflict:
                 continue
-        raise Conflict(f"others wrote to session {session_id!r} each of the {TRIES} times it was to be changed")
+        raise Conflict(
+            f"others wrote to session {session_id!r} each of the {TRIES} times it was to be changed; try again"
+        )
 
     async def _write_config(self, before: RuntimeSession, session: RuntimeSession, stored: Session) -> RuntimeSession:
         """Write what differs, based on what was read."""
@@ -258,15 +262,14 @@ class AsyncRuntimePersistence:
         return await self._cache.sessions.delete(session_id)
 
 
-def _messages(session: RuntimeSession) -> list[JSONObject]:
-    return [
-        dumped(given(RuntimeMessage, message, what=f"message {position}"))
-        for position, message in enumerate(session.messages)
-    ]
+def _document(session: RuntimeSession) -> JSONObject:
+    if not isinstance(session, RuntimeSession):
+        raise InvalidArgument(f"session must be a RuntimeSession, not {type(session).__name__}")
+    return session.to_document()
 
 
 def _message(entry: Entry) -> RuntimeMessage:
-    return read_back(RuntimeMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
+    return read_message(RuntimeMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
 
 
 def _as_loaded(entry: Entry) -> JSONObject:

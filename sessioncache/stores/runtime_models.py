@@ -11,7 +11,7 @@ from sessioncache.documents.models import DocumentSet
 from sessioncache.errors import DecodeError
 from sessioncache.sessions.models import Session
 from sessioncache.stores.message_log import Remembering
-from sessioncache.stores.stored_model import StoredModel, read_back
+from sessioncache.stores.stored_model import StoredModel, dumped, read_back, sound
 from sessioncache.types import JSONObject
 
 __all__ = ["AUTHORITATIVE_KEYS", "DEFAULT_TITLE", "DOCUMENT", "RuntimeMessage", "RuntimeSession"]
@@ -112,6 +112,8 @@ class RuntimeSession(Remembering):
     workspace: Any = None
 
     _group_rest: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _untitled: bool = PrivateAttr(default=False)
+    """Whether the stored session has no title: the default one is shown then, and not stored."""
 
     def to_record(self) -> Session:
         """What of it lies in the session's record."""
@@ -120,7 +122,7 @@ class RuntimeSession(Remembering):
         bypass = (self.agent_runtime_state or {}).get(BYPASS)
         return Session(
             id=self.id,
-            title=self.title,
+            title=None if self._untitled and self.title == DEFAULT_TITLE else self.title,
             pinned=self.pinned,
             title_version=self.title_version,
             metadata_version=self.metadata_version,
@@ -132,8 +134,14 @@ class RuntimeSession(Remembering):
         )
 
     def to_document(self) -> JSONObject:
-        """What of it the record has no field for."""
-        document = self.model_dump(mode="json", exclude=IN_THE_RECORD)
+        """What of it the record has no field for.
+
+        Raises:
+            InvalidArgument: what could not be loaded again.
+        """
+        document = dumped(self, exclude=IN_THE_RECORD)
+        record = {name: getattr(self, name) for name in IN_THE_RECORD - {"messages", "created_at", "updated_at"}}
+        sound(RuntimeSession, document | record, what="the session")
         state = document.get("agent_runtime_state")
         if state is not None:
             document["agent_runtime_state"] = {name: value for name, value in state.items() if name != BYPASS}
@@ -141,6 +149,7 @@ class RuntimeSession(Remembering):
 
     def take_merged(self, record: Session) -> None:
         """Take what the store decided: the authoritative group, the host's field and the times."""
+        self._untitled = record.title is None
         self.title = DEFAULT_TITLE if record.title is None else record.title
         self.pinned, self.title_version = record.pinned, record.title_version
         self.metadata_version = record.metadata_version

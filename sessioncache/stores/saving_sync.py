@@ -8,7 +8,7 @@ not known is sent again, under its operation id, before anything else is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from sessioncache.errors import (
 )
 from sessioncache.sessions.models import Session
 from sessioncache.stores.message_log import (
+    Dumped,
     LogBase,
     Plan,
     Remembering,
@@ -55,13 +56,20 @@ class MessageSaver:
     target: Remembering
     record: Session
     """Is saved, and takes the merged values."""
-    messages: Sequence[JSONObject]
+    dumps: Sequence[Dumped]
+    """Its messages, as they are stored."""
     documents: Mapping[str, Any]
     as_loaded: Callable[[Entry], JSONObject]
     """How a stored message reads after it went through the object's model."""
     updated_at: datetime | None = None
     keep_runtime: bool = False
     """Whether status, parent and metadata stay as they are stored."""
+
+    messages: Sequence[JSONObject] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the messages without their fingerprints."""
+        self.messages = [message for message, _ in self.dumps]
 
     def save(self) -> None:
         """Save record, documents and new messages in one write, where these are not more than 500.
@@ -73,7 +81,7 @@ class MessageSaver:
             SessionGone: the session that the object was loaded from, or saved to, is no longer there.
             Conflict: others wrote each time that the transcript was to be swapped.
         """
-        prints = [fingerprint(message) for message in self.messages]
+        prints = [one for _, one in self.dumps]
         self._settle()
         for _ in range(TRIES):
             known, _ = self.target.remembered()
@@ -89,7 +97,9 @@ class MessageSaver:
                 return
             except VersionConflict:
                 continue
-        raise Conflict(f"others wrote to session {self.record.id!r} each of the {TRIES} times it was to be saved")
+        raise Conflict(
+            f"others wrote to session {self.record.id!r} each of the {TRIES} times it was to be saved; try again"
+        )
 
     def _settle(self) -> None:
         """Send a write again whose outcome is not known: it is answered, or made now."""
@@ -97,7 +107,8 @@ class MessageSaver:
         if unanswered is None:
             return
         try:
-            self._send(unanswered)
+            # The answer tells what was stored then; what the object holds by now is still to be saved.
+            self._send(unanswered, self.record.model_copy(deep=True))
         except VersionConflict:
             # It was not made, and somebody has written since.
             self.target.remember(known)
@@ -150,11 +161,14 @@ class MessageSaver:
     def _rewriting(self, prints: Sequence[bytes], known: LogBase) -> Plan:
         found = read_transcript(self.cache, self.record.id)
         if found.gen != known.gen:
-            raise SessionGone(f"session {self.record.id!r} was deleted, or has expired, since it was loaded or saved")
+            raise SessionGone(
+                f"session {self.record.id!r} was deleted, or has expired, since it was loaded or saved; load it anew"
+            )
         stored = [(entry.seq, fingerprint(self.as_loaded(entry)), entry.message) for entry in found.entries]
         return plan_rewrite(self.messages, prints, known, stored=stored, base=Base(found.gen, found.revision))
 
-    def _send(self, plan: Plan) -> None:
+    def _send(self, plan: Plan, record: Session | None = None) -> None:
+        record = record or self.record
         known, _ = self.target.remembered()
         try:
             if len(plan.messages) > AT_ONCE:
@@ -164,7 +178,7 @@ class MessageSaver:
                 self.target.remember(plan.done(replaced.gen, replaced.first_seq))
                 known, plan = self.target.remembered()[0], _record_only(plan, replaced.gen, replaced.first_seq)
             saved = self.cache.sessions.save(
-                self.record,
+                record,
                 messages=plan.messages,
                 through=plan.through,
                 documents=self.documents,
@@ -177,7 +191,7 @@ class MessageSaver:
             if not isinstance(error, SessionCacheError) or isinstance(error, UNKNOWN_OUTCOME):
                 self.target.remember(known, plan)
             raise
-        gen = self.record.gen or ""
+        gen = record.gen or ""
         self.target.remember(plan.done(gen, saved.first_seq or 0))
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.errors import InvalidArgument
 from sessioncache.stores.reading_async import read_transcript
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped_messages, read_message
 from sessioncache.stores.transcript_models import ListOptions, SessionRecord, TranscriptMessage
 
 __all__ = ["AsyncTranscriptStore", "AsyncTranscriptStoreProtocol"]
@@ -63,7 +62,7 @@ class AsyncTranscriptStore:
         if not found.exists:
             return None
         return [
-            read_back(TranscriptMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
+            read_message(TranscriptMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
             for entry in found.entries
         ]
 
@@ -81,13 +80,7 @@ class AsyncTranscriptStore:
             InvalidArgument: bad id, or something that is no message; nothing is written.
             LimitExceeded: a message or the session's quota; nothing is written.
         """
-        if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Sequence):
-            raise InvalidArgument(f"messages must be a list of messages, not {type(messages).__name__}")
-        stored = [
-            dumped(given(TranscriptMessage, message, what=f"message {position}"))
-            for position, message in enumerate(messages)
-        ]
-        await self._cache.transcripts.save(session_id, stored)
+        await self._cache.transcripts.save(session_id, dumped_messages(TranscriptMessage, messages, what="message"))
 
     async def list(self) -> Records:
         """Every session, the one that was updated last at the end; the id breaks ties.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator, SerializerFunctionWrapHandler, Tag, model_serializer
 
 from sessioncache.errors import InvalidArgument
 from sessioncache.stores.stored_model import StoredModel
@@ -89,6 +89,12 @@ class TranscriptMessage(StoredModel):
     content: str | list[Block] | None = None
     name: str | None = None
     metadata: Any = None
+
+    @model_serializer(mode="wrap")
+    def _without_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keep a null content and null metadata that were given: other contracts read absence as something else."""
+        given = [name for name in ("content", "metadata") if name in self.model_fields_set]
+        return super()._without_nulls(handler) | {name: None for name in given if getattr(self, name) is None}
 
     def text(self) -> str | None:
         """The content, if it is plain text; None for blocks."""

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sessioncache.client._sync import SessionCache
-from sessioncache.errors import InvalidArgument
 from sessioncache.stores.reading_sync import read_transcript
-from sessioncache.stores.stored_model import dumped, given, read_back
+from sessioncache.stores.stored_model import dumped_messages, read_message
 from sessioncache.stores.transcript_models import ListOptions, SessionRecord, TranscriptMessage
 
 __all__ = ["TranscriptStore", "TranscriptStoreProtocol"]
@@ -64,7 +63,7 @@ class TranscriptStore:
         if not found.exists:
             return None
         return [
-            read_back(TranscriptMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
+            read_message(TranscriptMessage, entry.message, what=f"message {entry.seq}", seq=entry.seq)
             for entry in found.entries
         ]
 
@@ -82,13 +81,7 @@ class TranscriptStore:
             InvalidArgument: bad id, or something that is no message; nothing is written.
             LimitExceeded: a message or the session's quota; nothing is written.
         """
-        if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Sequence):
-            raise InvalidArgument(f"messages must be a list of messages, not {type(messages).__name__}")
-        stored = [
-            dumped(given(TranscriptMessage, message, what=f"message {position}"))
-            for position, message in enumerate(messages)
-        ]
-        self._cache.transcripts.save(session_id, stored)
+        self._cache.transcripts.save(session_id, dumped_messages(TranscriptMessage, messages, what="message"))
 
     def list(self) -> Records:
         """Every session, the one that was updated last at the end; the id breaks ties.

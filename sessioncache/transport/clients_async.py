@@ -23,7 +23,7 @@ from sessioncache.transport.colour_async import (
 )
 from sessioncache.transport.endpoint import Endpoint
 
-__all__ = ["cluster_client", "sentinel_clients", "server_client"]
+__all__ = ["cluster_client", "sentinel_clients", "sentinel_options", "server_client"]
 
 
 def connection_options(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
@@ -72,14 +72,7 @@ def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Red
 
     The primary is looked up at every new connection.
     """
-    secret = settings.sentinel_password
-    limits = connection_options(settings, endpoint) | {
-        "username": settings.sentinel_username,
-        "password": secret.get_secret_value() if secret else None,
-        "socket_timeout": settings.connect_timeout_ms / 1000,
-        "ssl": endpoint.tls,
-    }
-    sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=limits)
+    sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=sentinel_options(settings, endpoint))
     connection_class = QuickSentinelSSLConnection if endpoint.tls else QuickSentinelConnection
     options = connection_options(settings, endpoint) | {"connection_class": connection_class}
     # Its pool raises where it is empty, instead of waiting; the node limits itself to `connections_max` calls at once.
@@ -87,6 +80,17 @@ def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Red
         sentinel.master_for(endpoint.service, db=endpoint.db, ssl=endpoint.tls, **options) for _ in range(2)
     )
     return client, listener, sentinel.sentinels
+
+
+def sentinel_options(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
+    """Options of one connection to a Sentinel."""
+    secret = settings.sentinel_password
+    return connection_options(settings, endpoint) | {
+        "username": settings.sentinel_username,
+        "password": secret.get_secret_value() if secret else None,
+        "socket_timeout": settings.connect_timeout_ms / 1000,
+        "ssl": endpoint.tls,
+    }
 
 
 def _address(endpoint: Endpoint, host: str, port: int) -> dict[str, Any]:

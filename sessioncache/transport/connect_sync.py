@@ -5,7 +5,7 @@
 instrument        tells the telemetry hooks            only where there are hooks
 retry             same call, same operation id
 opening           claims or checks the namespace, once
-redis | cluster   sends; the only layer that sees redis-py
+redis | cluster   sends, over pooled or multiplexed nodes; the only layer that sees redis-py
 ```
 """
 
@@ -19,15 +19,15 @@ from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import Prepare, Transport
-from sessioncache.transport.clients_sync import cluster_client, sentinel_clients, server_client
 from sessioncache.transport.cluster_sync import ClusterTransport
 from sessioncache.transport.endpoint import parse_url
 from sessioncache.transport.instrument_sync import InstrumentTransport
+from sessioncache.transport.multiplex_sync import multiplexed
 from sessioncache.transport.node_sync import Node
 from sessioncache.transport.opening_sync import OpeningTransport
+from sessioncache.transport.pooled_sync import pooled, wait_for
 from sessioncache.transport.redis_sync import RedisTransport
 from sessioncache.transport.retry_sync import RetryTransport
-from sessioncache.transport.slots import Address
 
 __all__ = ["connect", "stack", "wrap_client"]
 
@@ -36,34 +36,14 @@ def connect(settings: Settings) -> Transport:
     """The lowest transport for the settings' URL. Dials nothing yet.
 
     Raises:
-        ConfigurationError: the URL cannot work.
+        ConfigurationError: the URL cannot work, or two settings exclude each other.
     """
     endpoint = parse_url(settings)
-    wait_for = _wait_for(settings)
-    limit_ms = max(settings.command_timeout_ms, settings.connect_timeout_ms)
+    is_shared = settings.transport == "multiplex" or (settings.transport == "auto" and settings.durability == "primary")
+    nodes = multiplexed(settings, endpoint) if is_shared else pooled(settings, endpoint)
     if endpoint.kind == "cluster":
-
-        def node(address: Address) -> Node:
-            host, port = address
-            client = cluster_client(settings, endpoint, host, port)
-            listener = cluster_client(settings, endpoint, host, port)
-            return Node(client, listener, limit_ms=limit_ms, wait_for=wait_for)
-
-        return ClusterTransport(node, endpoint.hosts)
-    if endpoint.kind == "sentinel":
-        client, listener, sentinels = sentinel_clients(settings, endpoint)
-        return RedisTransport(
-            Node(
-                client,
-                listener,
-                limit_ms=limit_ms,
-                besides=sentinels,
-                wait_for=wait_for,
-                at_once=settings.connections_max,
-            )
-        )
-    client, listener = server_client(settings, endpoint), server_client(settings, endpoint)
-    return RedisTransport(Node(client, listener, limit_ms=limit_ms, wait_for=wait_for))
+        return ClusterTransport(nodes, endpoint.hosts)
+    return RedisTransport(nodes(None))
 
 
 def wrap_client(client: Redis, settings: Settings) -> Transport:
@@ -74,7 +54,7 @@ def wrap_client(client: Redis, settings: Settings) -> Transport:
     """
     if client.connection_pool.connection_kwargs.get("decode_responses"):
         raise ConfigurationError("the client was made with decode_responses=True; make it without, payloads are bytes")
-    node = Node(client, client, limit_ms=settings.command_timeout_ms, wait_for=_wait_for(settings), owned=False)
+    node = Node(client, client, limit_ms=settings.command_timeout_ms, wait_for=wait_for(settings), owned=False)
     return RedisTransport(node)
 
 
@@ -85,9 +65,3 @@ def stack(lowest: Transport, settings: Settings, prepare: Prepare, hooks: Sequen
         opening, call_timeout_ms=settings.call_timeout_ms, wait_max_ms=settings.retry_wait_max_ms, hooks=hooks
     )
     return InstrumentTransport(retrying, hooks) if hooks else retrying
-
-
-def _wait_for(settings: Settings) -> tuple[int, int] | None:
-    if settings.durability == "primary":
-        return None
-    return settings.replicas_min, settings.replication_timeout_ms

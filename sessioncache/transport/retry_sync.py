@@ -2,13 +2,15 @@
 """A wrapper that sends calls again, under the operation id they already have, until they are answered or time is up.
 
 The rule of this module: only errors that say `retryable` are repeated. A write carries its operation id inside, so
-that one that did run although no answer came is answered with its first reply, and happens once.
+that one that did run although no answer came is answered with its first reply, and happens once. The server remembers
+that for the last writes of a session only, so no more are under way at once. Nothing is repeated after the cache was
+closed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -16,12 +18,16 @@ from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import Transport
 from sessioncache.transport.results import is_retryable, raise_first
+from sessioncache.transport.turns_sync import Turns
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
 __all__ = ["RetryTransport"]
 
 T = TypeVar("T")
+
+WRITES_AT_ONCE: Final = 8
+"""Writes of one session under way at once: half of what the server remembers, for another process may write, too."""
 
 
 class RetryTransport:
@@ -42,13 +48,25 @@ class RetryTransport:
         self._call_timeout_ms = call_timeout_ms
         self._wait_max_ms = wait_max_ms
         self._hooks = tuple(hooks)
+        self._turns = Turns(WRITES_AT_ONCE)
+        self._is_closed = False
 
     def call(self, call: Call[T]) -> T:
         """Send one call, again if need be."""
+        if not call.writes:
+            return self._answered(call)
+        if not self._turns.begin(call.route):
+            self._turns.wait(call.route, limit_ms=self._call_timeout_ms)
+        try:
+            return self._answered(call)
+        finally:
+            self._turns.end(call.route)
+
+    def _answered(self, call: Call[T]) -> T:
         try:
             return self._inner.call(call)
         except SessionCacheError as error:
-            if not error.retryable:
+            if not self._may_pass(error):
                 raise
             self._tell(call.name, error)
         result: T
@@ -58,16 +76,16 @@ class RetryTransport:
         return result
 
     def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
-        """Send calls together, and those that failed for a passing reason again."""
+        """Send calls together, and those that failed for a passing reason again. Each writes another session."""
         results: list[Any]
         try:
             results = self._inner.call_many(calls, return_errors=True)
         except SessionCacheError as error:
             # None was sent: the namespace could not be opened, or no node of the cluster told where to send.
-            if not error.retryable:
+            if not self._may_pass(error):
                 raise
             results = [error] * len(calls)
-        failure = next((result for result in results if is_retryable(result)), None)
+        failure = next((result for result in results if self._may_pass(result)), None)
         if failure is not None:
             self._tell(_name_of(calls), failure)
             self._repeat(calls, results)
@@ -96,7 +114,11 @@ class RetryTransport:
 
     def close(self) -> None:
         """Close what is wrapped."""
+        self._is_closed = True
         self._inner.close()
+
+    def _may_pass(self, outcome: object) -> bool:
+        return is_retryable(outcome) and not self._is_closed
 
     def _attempts(self, name: str) -> Retrying:
         def tell(state: RetryCallState) -> None:
@@ -107,7 +129,7 @@ class RetryTransport:
         return Retrying(
             stop=stop_after_delay(self._call_timeout_ms / 1000),
             wait=wait_random_exponential(multiplier=0.01, max=self._wait_max_ms / 1000),
-            retry=retry_if_exception(is_retryable),
+            retry=retry_if_exception(self._may_pass),
             before_sleep=tell,
             reraise=True,
         )

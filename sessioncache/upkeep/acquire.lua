@@ -1,4 +1,5 @@
--- upkeep.acquire: takes a shard's lease where it is free, has run out, or is the holder's own. The fencing token only grows.
+-- upkeep.acquire: takes a shard's lease where it is free, has run out, or is the holder's own. The fencing token only grows. Works on
+-- a full server, for it frees before it writes: else no worker could empty that server.
 --
 -- KEYS
 --   lease  hash
@@ -14,6 +15,7 @@ local stored = redis.call('HMGET', lease, 'holder', 'until_ms')
 if stored[1] and stored[1] ~= holder and tonumber(stored[2]) > now then
   return false
 end
+redis.call('HDEL', lease, 'until_ms')
 local token = redis.call('HINCRBY', lease, 'token', 1)
 redis.call('HSET', lease, 'holder', holder, 'until_ms', now + ttl_ms)
 return { token, now + ttl_ms }

@@ -50,6 +50,9 @@ WRITE_GROUP: Final = (
 
 ARGUMENT_TYPES: Final = frozenset({"text", "integer", "text..."})
 SECTIONS: Final = ("KEYS", "ARGV", "REPLY", "ERRORS", "EMITS")
+OTHERWISE: Final = "\n--- otherwise\n"
+"""Parts a body whose first part answers most calls from what comes after it, with fragments of its own: a fragment is a
+function, which costs time to make, and is made when the script comes to it."""
 INCLUDE_FOLDER: Final = files("sessioncache.wire").joinpath("include")
 
 
@@ -90,8 +93,12 @@ class Script:
     @cached_property
     def text(self) -> str:
         """What the server gets: preamble, fragments, body."""
-        body = _without_comments(self.source)
-        parts = [f"-- {self.name}", *_preamble(self.header), *_fragments(body), body]
+        parts = [f"-- {self.name}", *_preamble(self.header)]
+        done: list[str] = []
+        for body in map(_without_comments, self.source.split(OTHERWISE)):
+            needed = [name for name in _fragments(body) if name not in done]
+            parts += [*map(_include, needed), body]
+            done += needed
         return "\n".join(parts) + "\n"
 
     @cached_property
@@ -192,7 +199,7 @@ def _called(text: str) -> set[str]:
     return set(re.findall(r"[a-z_][a-z0-9_]*", text)) & include_names()
 
 
-def _fragments(body: str) -> Iterator[str]:
+def _fragments(body: str) -> list[str]:
     """Fragments that the body needs, each once, every one after those it calls itself."""
     done: list[str] = []
 
@@ -207,4 +214,4 @@ def _fragments(body: str) -> Iterator[str]:
 
     for name in sorted(_called(body)):
         visit(name, ())
-    return (_include(name) for name in done)
+    return done

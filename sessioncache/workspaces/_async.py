@@ -102,6 +102,13 @@ class AsyncWorkspaces:
                 members[row.workspace_id].append(_member(row))
         return [self._workspace(name, value, members[name]) for name, value in sorted(stored.items())]
 
+    async def count(self) -> int:
+        """How many workspaces there are. One round trip, whatever their number and that of their members.
+
+        Memberships of workspaces that do not exist do not count.
+        """
+        return await self._transport.call(lua.count(workspace_list=self._keys.workspace_list))
+
     async def delete(self, workspace_id: str) -> bool:
         """Remove a workspace and the memberships of its sessions; the sessions stay.
 

@@ -11,7 +11,7 @@ from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 from sessioncache.workspaces.models import MemberAdded, SessionRole
 
-__all__ = ["RawMember", "add", "found", "get", "list_", "of_session", "remove", "remove_metadata", "save"]
+__all__ = ["RawMember", "add", "count", "found", "get", "list_", "of_session", "remove", "remove_metadata", "save"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ def found(*, workspace_list: Key, cursor: int, limit: int) -> Call[tuple[int, di
         return int(following), {unescape(name): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
     return Call("workspaces.found", "HSCAN", (workspace_list,), (cursor, "COUNT", limit), decode=decode)
+
+
+def count(*, workspace_list: Key) -> Call[int]:
+    """HLEN of all workspaces."""
+    return Call("workspaces.count", "HLEN", (workspace_list,), (), decode=int)
 
 
 def remove_metadata(*, workspace_list: Key, workspace: str) -> Call[bool]:

@@ -1,4 +1,5 @@
--- workspaces.remove: ends a session's membership, and removes its row from the shard's links even where the session is gone.
+-- workspaces.remove: ends a session's membership, and removes its row from the shard's links even where the session is gone. Works on
+-- a full server, for it frees before it writes.
 --
 -- KEYS
 --   @session
@@ -24,9 +25,9 @@ if not stored then
   redis.call('ZREM', links, 'w\0' .. workspace .. '\0' .. id)
   return { '0', '' }
 end
-write_record(s, rules, now)
 redis.call('HDEL', workspaces, workspace)
 redis.call('ZREM', links, 'w\0' .. workspace .. '\0' .. id)
+write_record(s, rules, now)
 set_count('workspaces', redis.call('HLEN', workspaces))
 local reply = remember_operation(operations, { read_field(stored, 'role') or '' })
 index_session(s)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.conversations import append_plan, find_file, load_plan, read_file
+from benchmarks.conversations import FILE_VARIABLE, append_plan, find_file, load_plan, read_file, short_plan, whole_plan
 
 CONVERSATIONS = [[{"n": f"{name}{number}"} for number in range(length)] for name, length in (("a", 3), ("b", 5))]
 
@@ -64,3 +64,27 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A file that is asked for and not there is an error, not another file."""
     with pytest.raises(FileNotFoundError, match=r"gone\.jsonl"):
         find_file(tmp_path / "gone.jsonl")
+
+
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is heard where no file is given, and a file that is given wins."""
+    named, given = tmp_path / "named.jsonl", tmp_path / "given.jsonl"
+    for path in (named, given):
+        path.write_text("{}")
+    monkeypatch.setenv(FILE_VARIABLE, str(named))
+    assert find_file() == named.resolve()
+    assert find_file(given) == given.resolve()
+
+
+def test_whole_sessions_are_the_conversations() -> None:
+    """Sessions to weigh are the conversations as they are, from the first one again after the last."""
+    shares = whole_plan(CONVERSATIONS, sessions=3)
+    assert [share.messages for share in shares] == [CONVERSATIONS[0], CONVERSATIONS[1], CONVERSATIONS[0]]
+    assert len({share.conversation for share in shares}) == 3
+
+
+def test_short_sessions_are_short() -> None:
+    """Short messages are texts of users and assistants, cut to one length."""
+    whole = [[{"role": "system", "content": "s"}, {"role": "user", "content": "u" * 999}, {"role": "tool"}]]
+    (share,) = short_plan(whole, sessions=1, length=2)
+    assert share.messages == [{"role": "user", "content": "u" * 200}] * 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from sessioncache import AsyncSessionCache, DecodeError, InvalidArgument, RetentionPolicy, SessionTorn
@@ -20,7 +22,9 @@ async def test_a_checkpoint_is_read_back(cache: AsyncSessionCache) -> None:
     assert (found.id, found.session_id, found.snapshot) == ("c1", "s", {"n": 1})
     session = await cache.sessions.get("s")
     assert session is not None
-    assert found.saved_at == session.updated_at
+    assert session.updated_at is not None
+    # A server may look at its clock twice in one script.
+    assert timedelta() <= found.saved_at - session.updated_at < timedelta(minutes=1)
     assert await cache.checkpoints.get("s", "c2") is None
     assert await cache.checkpoints.get("unknown", "c1") is None
 

@@ -78,6 +78,18 @@ async def test_a_whole_save_is_one_write(cache: AsyncSessionCache) -> None:
     assert (stored.title, stored.labels, stored.messages) == ("t", {"name": "n"}, 1)
 
 
+async def test_a_save_takes_as_many_documents_as_it_says(cache: AsyncSessionCache) -> None:
+    """5,000 documents in one save are set, and cleared, at once; all of them can be asked for by their names."""
+    names = [f"d{number}" for number in range(5_000)]
+    await cache.sessions.save(Session(id="s"), messages=[{"n": 1}], documents=dict.fromkeys(names, 1))
+    assert len((await cache.documents.get("s", *names, *names)).values) == 5_000
+    saved = await cache.sessions.save(Session(id="s"), documents=dict.fromkeys(names))
+
+    found = await cache.documents.get("s")
+    assert (found.values, found.revision, saved.revision) == ({}, 2, 2)
+    assert (await cache.stats.get()).entries == 0
+
+
 async def test_labels_are_shown_by_lists(cache: AsyncSessionCache) -> None:
     """A list shows the labels that it was asked for; saves of others leave them, and an edit sets and clears them."""
     await cache.sessions.save(Session(id="s", labels={"name": "n", "path": "/p"}))

@@ -129,6 +129,19 @@ async def test_a_batch_answers_in_order(cache: AsyncSessionCache) -> None:
     ]
 
 
+@pytest.mark.parametrize("damage", [b"", b"junk", b"99:a.py", b"4:a.pyjunk"])
+async def test_registering_again_mends_a_damaged_entry(cache: AsyncSessionCache, engine: Engine, damage: bytes) -> None:
+    """What is registered anew replaces what cannot be read, and is found by its new file alone."""
+    await cache.freshness.register("s", source("bad"))
+    (room,) = cache.keys.session("s").room("sources")
+    with client_for(engine, room) as client:
+        client.execute_command("HSET", room, "bad", damage)
+    await cache.freshness.register("s", source("bad", "b.py"))
+
+    assert [found.entry_id for found in await cache.freshness.entries("b.py")] == ["bad"]
+    assert [found.entry_id for found in await cache.freshness.entries("a.py")] == []
+
+
 async def test_damage_of_one_is_unknown_in_a_batch_and_an_error_alone(cache: AsyncSessionCache, engine: Engine) -> None:
     """A damaged entry is UNKNOWN among others; asked for alone, or found by its file, it raises."""
     await cache.freshness.register("s", source("bad"))

@@ -50,7 +50,7 @@ class RoomStore(Store):
             return done
         kept = self.open(session_id, base)
         room = kept.rooms.setdefault(name, {})
-        self.refuse_entries(room, entries)
+        self.refuse_entries(room, entries, keep)
         if kept.created and user is not None:
             kept.user = user
         room |= deepcopy(dict(entries))

@@ -218,10 +218,11 @@ class Store:
         if too_many or (0 < self.policy.quota_bytes < size and size > kept.bytes):
             raise Refused(LimitExceeded)
 
-    def refuse_entries(self, stored: Reply, given: Mapping[str, Any]) -> None:
-        """Refuse more entries in a room than the policy allows."""
+    def refuse_entries(self, stored: Reply, given: Mapping[str, Any], keep: int = 0) -> None:
+        """Refuse more entries in a room than the policy allows; those beyond `keep` are dropped and so not counted."""
         new = sum(name not in stored for name, value in given.items() if value is not None)
-        if new and 0 < self.policy.quota_entries < len(stored) + new:
+        wanted = min(len(stored) + new, keep) if keep else len(stored) + new
+        if wanted > len(stored) and 0 < self.policy.quota_entries < wanted:
             raise Refused(LimitExceeded)
 
     def append(

@@ -52,7 +52,7 @@ class RoomGame(Game):
     """A game with rooms."""
 
     model: type[Store] = RoomStore
-    policy: ClassVar[dict[str, int]] = {"keep_checkpoints": 2, "keep_traces": 4, "keep_usage": 3}
+    policy: ClassVar[dict[str, int]] = {"keep_checkpoints": 3, "keep_traces": 4, "keep_usage": 3}
 
     @property
     def rooms(self) -> RoomStore:
@@ -221,7 +221,7 @@ class WorkspaceGame(RoomGame):
         }
         assert found == mine
 
-    def of(self, session_id: str) -> Any:  # noqa: ANN401 - members
+    def of(self, session_id: str) -> Any:  # noqa: ANN401 - a list of members
         """What the session says."""
         return self.opened.workspaces.of_session(session_id)
 
@@ -240,7 +240,7 @@ class WorkspaceGame(RoomGame):
                 assert about == {"name": stored["name"], "created_ms": stored["created_ms"]}
 
 
-def _member(found: Any) -> tuple[int, str, str]:  # noqa: ANN401 - a Member
+def _member(found: Any) -> tuple[int, str, str]:  # noqa: ANN401 - one of the members
     told = plain({"added_at": found.added_at})
     return told["added_ms"], found.session_id, str(found.role)
 

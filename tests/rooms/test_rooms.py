@@ -13,6 +13,7 @@ from sessioncache import (
     InvalidArgument,
     LimitExceeded,
     RetentionPolicy,
+    Session,
     SessionGone,
     SessionTorn,
     VersionConflict,
@@ -166,15 +167,53 @@ async def test_the_policy_says_how_many_are_kept(cache: AsyncSessionCache) -> No
 
 
 async def test_a_room_has_a_quota(cache: AsyncSessionCache) -> None:
-    """One entry too many is refused and writes nothing; replacing a known one is not one more."""
+    """One entry too many is refused and writes nothing; replacing a known one, or one of the call, is not one more."""
     await cache.retention.save(RetentionPolicy(quota_entries=2))
     room = room_of(cache)
     await put(room, "a", "b")
     with pytest.raises(LimitExceeded, match="would hold 3 checkpoints; its quota is 2"):
         await put(room, "b", "c")
     await put(room, "b", payload=b"new")
+    await room.delete("s", ["a"], base=NO_BASE, operation_id=None)
+    await put(room, "c", "c")
 
-    assert await ids(room) == ["a", "b"]
+    assert await ids(room) == ["b", "c"]
+
+
+async def test_numbers_are_not_given_out_twice(cache: AsyncSessionCache) -> None:
+    """Who goes on behind the newest entry does not miss the next one, though the newest was removed meanwhile."""
+    room = room_of(cache)
+    await put(room, "a", "b", "c")
+    after = (await room.list("s")).items[-1].number
+    await room.delete("s", ["c", "a"], base=NO_BASE, operation_id=None)
+    await put(room, "d")
+    assert [entry.id for entry in await room.list("s", after=after)] == ["d"]
+    after = (await room.list("s", after=after)).items[-1].number
+    await room.delete("s", ["b", "d"], base=NO_BASE, operation_id=None)
+    await put(room, "b", "e")
+    assert [entry.id for entry in await room.list("s", after=after)] == ["b", "e"]
+
+
+async def test_numbers_of_updates_are_not_given_out_twice(cache: AsyncSessionCache) -> None:
+    """A whole save that removes the newest update and adds another hides it from no reader."""
+    session = Session(id="s")
+    await cache.sessions.save(session, updates={"a": 1, "b": 1})
+    page = await cache.context.list("s", limit=2)
+    await cache.sessions.save(session, updates={"b": None})
+    await cache.sessions.save(session, updates={"c": 1})
+    assert [update.id for update in await cache.context.list("s", cursor=page.cursor)] == ["c"]
+
+
+async def test_what_the_policy_drops_is_not_held_against_the_quota(cache: AsyncSessionCache) -> None:
+    """A room that keeps as many entries as its quota allows goes on taking new ones, as logs do."""
+    await cache.retention.save(RetentionPolicy(quota_entries=2, keep_checkpoints=2))
+    room = room_of(cache, keep="keep_checkpoints")
+    await put(room, "a", "b")
+    await put(room, "c")
+    await put(room, "d", "e", "f")
+
+    assert await ids(room) == ["e", "f"]
+    assert (await cache.stats.get()).rooms["checkpoints"] == 2
 
 
 @pytest.mark.parametrize("entries", [[], [("", b"x")], [("a\n", b"x")], [("x" * 513, b"x")]])

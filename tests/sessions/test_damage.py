@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sessioncache import AsyncSessionCache, DataError, DecodeError, SessionTorn
+from sessioncache.freshness import FreshnessStatus, SourceReference, WholeFile
 from tests.engines import Engine
 from tests.engines.raw import client_for
 
@@ -83,6 +85,24 @@ async def test_operations_of_a_foreign_type_do_not_stop_a_delete(cache: AsyncSes
 
     assert await cache.sessions.delete("bad one")
     assert not await cache.sessions.exists("bad one")
+
+
+@pytest.mark.parametrize("damage", ["", "garbage", "9:x", "4:a.pyrest"])
+async def test_damaged_sources_do_not_stop_a_delete(cache: AsyncSessionCache, engine: Engine, damage: str) -> None:
+    """A session with a source that cannot be read can be deleted, whole, and its totals follow."""
+    for entry in ("one", "two"):
+        reference = SourceReference(entry, "a.py", b"1", datetime(2026, 1, 1, tzinfo=UTC), WholeFile())
+        await cache.freshness.register("bad one", reference)
+    keys = cache.keys.session("bad one")
+    (sources,) = keys.room("sources")
+    with client_for(engine, sources) as client:
+        client.hset(sources, "one", damage)
+
+    assert await cache.sessions.delete("bad one")
+    stats = await cache.stats.get()
+    assert (stats.sessions, stats.entries) == (0, 0)
+    assert (await cache.freshness.check("one", b"1")).status is FreshnessStatus.UNKNOWN
+    assert list(await cache.freshness.entries("a.py")) == []
 
 
 @pytest.mark.parametrize("then", ["create", "delete"])

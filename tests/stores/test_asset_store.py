@@ -14,8 +14,12 @@ from sessioncache import (
     BackendTimeout,
     BackendUnavailable,
     DataError,
+    DecodeError,
+    InvalidArgument,
     SchemaTooNew,
+    Session,
     SessionCache,
+    SessionGone,
 )
 from sessioncache.stores import (
     AssetStore,
@@ -223,6 +227,7 @@ async def test_a_conflict_is_named(cache: AsyncSessionCache) -> None:
     assert [meta.sync_state for meta in await store.list()] == [SyncState.CONFLICT]
     await store.load("work")
     assert store.sync_status().is_fully_synced
+    assert [meta.sync_state for meta in await store.list()] == [SyncState.SYNCED]
 
 
 async def test_an_asset_of_ours_is_not_written_as_a_later_version(cache: AsyncSessionCache) -> None:
@@ -232,3 +237,30 @@ async def test_an_asset_of_ours_is_not_written_as_a_later_version(cache: AsyncSe
     with pytest.raises(ValueError, match="version 2"):
         await AsyncAssetStore(cache).save(made)
     assert not await cache.sessions.exists("work")
+
+
+async def test_a_time_of_creation_that_is_none_is_an_error(cache: AsyncSessionCache) -> None:
+    """Such a time is refused by a save; a damaged one of a stored asset is named by the list."""
+    store = AsyncAssetStore(cache)
+    made = asset("work")
+    made.created_at_ms = 10**18
+    with pytest.raises(InvalidArgument, match="created_at_ms"):
+        await store.save(made)
+    await cache.sessions.save(Session(id="work", labels={"asset_created_ms": "yesterday"}))
+    with pytest.raises(DecodeError, match="asset_created_ms"):
+        await store.list()
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+async def test_conflicts_do_not_fill_the_memory(cache: AsyncSessionCache) -> None:
+    """A store that lives long names the newest thousand of the sessions in conflict."""
+    store = AsyncAssetStore(cache)
+    made = asset("work")
+    await store.save(made)
+    await cache.sessions.delete("work")
+    for number in range(1_003):
+        other = made.model_copy(deep=True)
+        other.id = f"work-{number}"
+        with pytest.raises(SessionGone):
+            await store.save(other)
+    assert store.sync_status().conflicts == tuple(f"work-{number}" for number in range(3, 1_003))

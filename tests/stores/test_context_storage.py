@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -334,6 +335,22 @@ async def test_compact_frees_what_has_expired(store: AsyncContextStorage, cache:
         assert titles(await store.load_session(keep.id)) == ["one"]
     finally:
         cache.keys.now_override_ms = None
+
+
+async def test_stats_count_workspaces_not_memberships(store: AsyncContextStorage, cache: AsyncSessionCache) -> None:
+    """Stats have the contract's counts: a workspace of three sessions is one, and an unsaved one is none."""
+    sessions = [ActiveSession(incremental_updates=[update("one")]) for _ in range(3)]
+    for session in sessions:
+        await store.save_session(session)
+    await store.save_checkpoint(SessionCheckpoint.of(sessions[0]))
+    await store.save_workspace_metadata(uuid4(), "Team", "", [session.id for session in sessions])
+    await store.add_session_to_workspace(uuid4(), sessions[0].id)
+    await cache.entities.save(str(sessions[0].id), entities=[EntityMention(name="B")])
+    counted = {"sessions": 3, "updates": 3, "entities": 1, "embeddings": 0, "workspaces": 1, "checkpoints": 1}
+    stats = json.loads(await store.get_stats())
+    assert {name: stats[name] for name in counted} == counted
+    assert stats["workspace_memberships"] == 4
+    assert stats["workspaces"] == len(await store.list_workspaces())
 
 
 async def test_a_failed_save_leaves_the_object_as_it_was(store: AsyncContextStorage, cache: AsyncSessionCache) -> None:

@@ -114,3 +114,31 @@ async def test_several_objects_lose_nothing_of_each_other(cache: AsyncSessionCac
         expected = {text for text in expected if not text.startswith(f"{which}.")} | now
         stored = [entry.message["content"] async for entry in cache.transcripts.each("run")]
         assert sorted(stored) == sorted(expected)
+
+
+def test_what_is_as_it_was_is_not_dumped_again() -> None:
+    """A second look dumps only messages that changed, however deep, or that became another kind of the same value."""
+    session = RuntimeSession(id="s", messages=[RuntimeMessage(role="user", content=str(n)) for n in range(5)])
+    session.messages[1].metadata = {"flags": [1]}
+    session.messages[2].content = [{"type": "text", "text": "deep"}]
+    first = session.dump_messages(RuntimeMessage, session.messages, what="message")
+    session.messages[0].content = "other"
+    session.messages[1].metadata["flags"][0] = True
+    session.messages[2].content[0]["text"] = "deeper"
+    session.messages.insert(0, session.messages.pop())
+    second = session.dump_messages(RuntimeMessage, session.messages, what="message")
+    assert [message["content"] for message, _ in second][:2] == ["4", "other"]
+    assert second[2][0]["metadata"] == {"flags": [True]}
+    assert second[3][0]["content"] == [{"type": "text", "text": "deeper"}]
+    assert [any(one is before for before in first) for one in second] == [True, False, False, False, True]
+    assert [one for _, one in second] == [fingerprint(message) for message, _ in second]
+
+
+def test_messages_that_hold_more_than_plain_values() -> None:
+    """What cannot be compared quickly is dumped each time, and compared by what it is dumped as."""
+    session = RuntimeSession(id="s", messages=[RuntimeMessage(role="user", content="a")])
+    session.messages[0].content = RuntimeMessage(role="tool", content="inside")
+    [first] = session.dump_messages(RuntimeMessage, session.messages, what="message")
+    [second] = session.dump_messages(RuntimeMessage, session.messages, what="message")
+    assert first is not second
+    assert first == second

@@ -17,6 +17,7 @@ from sessioncache import (
     SessionTorn,
 )
 from sessioncache.stores import AsyncQAStore, AsyncTranscriptStore, QAStore, SessionQAUpdate
+from sessioncache.stores.user_sessions import session_id_for
 from sessioncache.testing import AsyncRecordingTransport
 from sessioncache.testing.conformance import AsyncQAStoreConformance, QAStoreConformance
 from sessioncache.traces import TraceStep
@@ -308,3 +309,28 @@ async def test_each_call_is_one_request(recorded: tuple[AsyncQAStore, AsyncRecor
     await store.delete_qa_entry("chat", None, qa_id)
     await store.delete_session("chat", None)
     assert len(recording.calls) == 10
+
+
+async def test_turns_of_one_session_come_one_at_a_time(
+    cache: AsyncSessionCache, other_cache: AsyncSessionCache, store: AsyncQAStore
+) -> None:
+    """Under a lease of the pair's session turns never overlap, each sees the one before, and users do not wait."""
+    running, peak = 0, 0
+
+    async def turn(number: int, user: str) -> None:
+        nonlocal running, peak
+        own = (cache, other_cache)[number % 2]
+        async with own.leases.hold(session_id_for("chat", user), ttl_ms=60_000, wait_ms=60_000):
+            running += 1
+            peak = max(peak, running)
+            before = await AsyncQAStore(own).get_latest_qa_entries("chat", user, 2)
+            asked = str(int(before[-1].question) + 1) if before else "0"
+            await AsyncQAStore(own).create_qa_entry("chat", user, asked, "a")
+            running -= 1
+
+    await asyncio.gather(*(turn(number, "ada") for number in range(8)))
+    assert peak == 1
+    assert [entry.question for entry in await store.get_all_qa_entries("chat", "ada")] == [str(at) for at in range(8)]
+    async with cache.leases.hold(session_id_for("chat", "ada"), ttl_ms=60_000):
+        await turn(0, "bob")
+    assert len(await store.get_all_qa_entries("chat", "bob")) == 1

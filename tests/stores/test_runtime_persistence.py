@@ -235,6 +235,70 @@ async def test_children_and_statuses_are_found(cache: AsyncSessionCache) -> None
     assert sorted(await store.list_sessions_by_run_status("running")) == ["b", "root"]
 
 
+async def test_grandchildren_keep_their_lineage(cache: AsyncSessionCache) -> None:
+    """A child of a child keeps parent, root and depth through a load and a save."""
+    store = AsyncRuntimePersistence(cache)
+    for name, parent, depth in (("root", None, 0), ("child", "root", 1), ("grandchild", "child", 2)):
+        kind = "child" if parent else "root"
+        session = RuntimeSession(id=name, kind=kind, parent_session_id=parent, root_session_id="root")
+        session.spawn_depth = depth
+        await store.save_runtime_session(session)
+    loaded = await store.load("grandchild")
+    assert loaded is not None
+    loaded.messages += said("on it")
+    await store.save_runtime_session(loaded)
+    again = await store.load("grandchild")
+    assert again is not None
+    lineage = (again.kind, again.parent_session_id, again.root_session_id, again.spawn_depth)
+    assert lineage == ("child", "child", "root", 2)
+    assert list(await store.list_child_run_statuses("child")) == ["grandchild"]
+
+
+async def test_an_untitled_session_stays_untitled(cache: AsyncSessionCache) -> None:
+    """A session that another contract made without a title is shown with the default one, which no save stores."""
+    store = AsyncRuntimePersistence(cache)
+    await cache.transcripts.append("run", {"role": "user", "content": "hi"})
+
+    def change(session: RuntimeSession) -> None:
+        session.metadata["gold_config"] = "gold"
+
+    changed = await store.update_runtime_config("run", change)
+    assert changed is not None
+    assert (changed.title, changed.metadata_version, changed.title_version) == ("New Session", 1, 0)
+    session = await store.load("run")
+    assert session is not None
+    session.pinned, session.metadata_version = True, 2
+    await store.save_runtime_session(session)
+    record = await cache.sessions.get("run")
+    assert record is not None
+    assert (record.title, record.pinned) == (None, True)
+    session.title, session.title_version, session.metadata_version = "Rome", 1, 3
+    await store.save_runtime_session(session)
+    record = await cache.sessions.get("run")
+    assert record is not None
+    assert record.title == "Rome"
+
+
+async def test_each_edit_is_one_event(cache: AsyncSessionCache) -> None:
+    """A rename, a pin and a generated title are published with what is stored then; what changes nothing is not."""
+    store = AsyncRuntimePersistence(cache)
+    await store.save_runtime_session(RuntimeSession(id="run"))
+    async with cache.feed.subscribe("run") as subscription:
+        await store.apply_generated_title("run", " Generated ")
+        await store.set_title("run", "By hand")
+        await store.set_title("run", " By hand ")
+        await store.apply_generated_title("run", "Generated again")
+        await store.set_pinned("run", True)  # noqa: FBT003 - as the contract says
+        await store.set_pinned("run", True)  # noqa: FBT003 - as the contract says
+        await store.apply_generated_title("run", "Forced", force=True)
+        changes = await subscription.read()
+    assert {change.kind for change in changes} == {"session.updated"}
+    assert [change.details["changed"] for change in changes] == ["title", "title", "pinned", "title"]
+    assert [change.details["title"] for change in changes] == ["Generated", "By hand", "By hand", "Forced"]
+    assert [change.details["title_version"] for change in changes] == ["1", "2", "2", "3"]
+    assert [change.details["metadata_version"] for change in changes] == ["1", "2", "3", "4"]
+
+
 async def test_usage_lines_are_stored_once_each(cache: AsyncSessionCache) -> None:
     """Two lines in are two lines out, byte for byte; an unknown session gets none."""
     store = AsyncRuntimePersistence(cache)

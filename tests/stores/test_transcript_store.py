@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
 
 import pytest
 
 from sessioncache import AsyncSessionCache, SessionCache
 from sessioncache.errors import DecodeError
-from sessioncache.stores import AsyncTranscriptStore, ListOptions, TranscriptMessage, TranscriptStore
+from sessioncache.stores import (
+    AsyncAssetStore,
+    AsyncContextStorage,
+    AsyncTranscriptStore,
+    ListOptions,
+    TranscriptMessage,
+    TranscriptStore,
+)
 from sessioncache.testing import AsyncRecordingTransport
 from sessioncache.testing.conformance import AsyncTranscriptStoreConformance, TranscriptStoreConformance
 from tests.engines.caches import lowest_transport, make_sync_cache
@@ -83,7 +92,7 @@ async def test_messages_of_other_writers_can_be_loaded(cache: AsyncSessionCache)
     assert loaded[0].role == "developer"
     await store.save("chat", [*loaded, TranscriptMessage(role="user", content="go on")])
     again = await cache.transcripts.list("chat")
-    assert again.messages[0] == {"role": "developer", "tool_calls": [{"id": "t"}]}
+    assert again.messages[0] == message
 
 
 async def test_a_save_keeps_what_is_no_message(cache: AsyncSessionCache) -> None:
@@ -112,3 +121,16 @@ async def test_a_page_deep_in_a_long_list_does_not_walk_there(
     assert await store.list_paginated(ListOptions(offset=1_200, limit=2)) == whole[1_200:1_202]
     listed = [call for call in recording.calls if call.name == "sessions.list"]
     assert sum(int(call.args[5]) for call in listed) <= 100
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+async def test_long_lists_are_whole(cache: AsyncSessionCache) -> None:
+    """More sessions than one page are all listed, once each, by every contract that lists."""
+    ids = [str(UUID(int=number)) for number in range(1_100)]
+    for at in range(0, len(ids), 100):
+        await asyncio.gather(*(AsyncTranscriptStore(cache).save(session_id, []) for session_id in ids[at : at + 100]))
+    assert sorted(record.id for record in await AsyncTranscriptStore(cache).list()) == ids
+    assert sorted(meta.id for meta in await AsyncAssetStore(cache).list()) == ids
+    assert [str(session_id) for session_id in await AsyncContextStorage(cache).list_sessions()] == ids
+    part = await AsyncTranscriptStore(cache).list_paginated(ListOptions(offset=50, limit=1_020))
+    assert len({record.id for record in part}) == 1_020

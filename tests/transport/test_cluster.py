@@ -23,7 +23,7 @@ from tests.engines import Engine
 from tests.engines.caches import make_async_cache, make_sync_cache
 from tests.transport.ledger import Ledger
 
-pytestmark = pytest.mark.engines("cluster")
+pytestmark = [pytest.mark.engines("cluster"), pytest.mark.usefixtures("transport")]
 
 PATIENT: dict[str, Any] = {"call_timeout_ms": 50_000, "retry_wait_max_ms": 50}
 

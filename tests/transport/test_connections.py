@@ -17,7 +17,7 @@ from tests.engines.caches import make_async_cache, make_sync_cache
 from tests.transport.proxy import Proxy
 from tests.transport.waiting import until
 
-pytestmark = pytest.mark.engines("valkey", "redis")
+pytestmark = [pytest.mark.engines("valkey", "redis"), pytest.mark.usefixtures("transport")]
 
 PATIENT: dict[str, Any] = {"call_timeout_ms": 50_000, "retry_wait_max_ms": 20}
 

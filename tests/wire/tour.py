@@ -126,6 +126,7 @@ async def _workspaces(cache: AsyncSessionCache) -> None:
     await cache.workspaces.add("one", "chat", "Shared")
     await cache.workspaces.add("two", "chat")
     await cache.workspaces.list()
+    await cache.workspaces.count()
     await cache.workspaces.get("one")
     await cache.workspaces.of_session("chat")
     await cache.workspaces.remove("one", "saved")

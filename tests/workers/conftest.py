@@ -19,7 +19,7 @@ import pytest
 from sessioncache import AsyncSessionCache
 from sessioncache.embedded import EmbeddedServer
 
-LIMIT_S = 45
+LIMIT_S = 90
 POLL_S = 0.02
 QUICK = {
     "SESSIONCACHE_SHARDS": "2",

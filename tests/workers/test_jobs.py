@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 from arq import Retry
 from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.worker import Worker
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
@@ -339,3 +340,23 @@ async def test_a_finished_period_is_not_put_in_again(office: Office) -> None:
     assert runs(office, "prune", "done") == 1
     assert not await office.queue.enqueue(*job, job_id="prune:0:7")
     assert await office.queue.redis.zcard(office.queue.name) == 0
+
+
+async def test_a_cancellation_that_the_driver_swallows(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker ends also where its cancellation was swallowed on the way, as it is while the driver connects."""
+    swallowed = asyncio.Event()
+
+    async def connect(_worker: Worker) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            swallowed.set()
+
+    monkeypatch.setattr(Worker, "_poll_iteration", connect)
+    worker = make_worker(office)
+    working = asyncio.create_task(worker.async_run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await worker.drain(10)
+    await asyncio.wait_for(working, 10)
+    assert swallowed.is_set()

@@ -10,9 +10,9 @@ import pytest
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
 from sessioncache.embedded import EmbeddedCluster, EmbeddedSentinel, EmbeddedServer
-from tests.workers.conftest import WorkerProcess, until
+from tests.workers.conftest import LIMIT_S, WorkerProcess, until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 Start = Callable[..., WorkerProcess]
 
@@ -224,6 +224,6 @@ async def test_bad_settings_end_it_with_a_sentence(
     """A setting that cannot work is named on standard error, and the exit code is 2."""
     await fill(cache, 1)
     worker = start(**{name: value})
-    assert await asyncio.to_thread(worker.process.wait, 30) == 2
+    assert await asyncio.to_thread(worker.process.wait, LIMIT_S) == 2
     assert word in worker.log.splitlines()[-1]
     assert "Traceback" not in worker.log

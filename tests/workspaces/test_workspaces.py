@@ -78,6 +78,17 @@ async def test_saving_again_keeps_roles_members_and_creation_time(cache: AsyncSe
     assert await roles(cache, "w") == {"a": "Dependency", "b": "Primary", "c": "Primary"}
 
 
+async def test_workspaces_are_counted(cache: AsyncSessionCache) -> None:
+    """A workspace counts once, however many members it has, and no more after it was deleted."""
+    assert await cache.workspaces.count() == 0
+    for name in ("a", "b"):
+        await cache.workspaces.save(name, name=name, session_ids=["s", "t"])
+    await cache.workspaces.add("never saved", "s")
+    assert await cache.workspaces.count() == 2
+    assert await cache.workspaces.delete("a")
+    assert await cache.workspaces.count() == 1
+
+
 async def test_adding_again_changes_the_role(cache: AsyncSessionCache) -> None:
     """The role becomes the new one, and the member stays one member; the same role again writes nothing."""
     first = await cache.workspaces.add("w", "s", "Related")

@@ -66,6 +66,8 @@ async def serve(settings: WorkerSettings) -> int:
         )
         await opened.enter_async_context(health)
         opened.push_async_callback(worker.close)
+        # Before anybody is told that it runs: who hears so may end it.
+        _stop_on_signals(office, worker)
         log.info(
             "started",
             extra={
@@ -82,8 +84,8 @@ async def serve(settings: WorkerSettings) -> int:
     return EXIT_OK
 
 
-async def _until_stopped(office: Office, worker: ShardWorker) -> None:
-    """Run the worker and the gauges; whichever fails ends both."""
+def _stop_on_signals(office: Office, worker: ShardWorker) -> None:
+    """Let SIGTERM and SIGINT end the worker: the first when its jobs are done or their time is up, a second at once."""
     stopping: list[asyncio.Task[None]] = []
 
     def stop(signal_name: str) -> None:
@@ -96,6 +98,10 @@ async def _until_stopped(office: Office, worker: ShardWorker) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number.name)
+
+
+async def _until_stopped(office: Office, worker: ShardWorker) -> None:
+    """Run the worker and the gauges; whichever fails ends both."""
     working = asyncio.create_task(worker.async_run())
     watching = asyncio.create_task(watch(office))
     await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)

@@ -46,16 +46,16 @@ class ShardWorker(Worker):
         self._failures = 0
         self._begun = 0
         self._released = 0
-        self._halted = False
+        self._is_halted = False
 
     async def main(self) -> None:
         """Poll until cancelled. Asks the server nothing first, for it may not be there yet."""
         self.ctx["redis"] = self.pool
         async for _ in poll(self.poll_delay_s):
-            # A call to the queue that ends just when it is cancelled may lose the cancellation.
-            if self._halted:
-                return
             await self._poll_iteration()
+            # The driver swallows a cancellation that comes while it connects.
+            if self._is_halted:
+                return
 
     async def _poll_iteration(self) -> None:
         try:
@@ -105,7 +105,7 @@ class ShardWorker(Worker):
 
     def halt(self) -> None:
         """Cancel everything now. Cancelled jobs stay in the queue."""
-        self._halted = True
+        self._is_halted = True
         for task in self.tasks.values():
             task.cancel()
         if self.main_task is not None:

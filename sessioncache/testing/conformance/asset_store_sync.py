@@ -83,6 +83,11 @@ class AssetStoreConformance:
         loaded = store.load("work")
         for seen in (asset, loaded):
             assert (seen.created_at_ms, seen.updated_at_ms) == (START_MS, START_MS + 5)
+        (meta,) = store.list()
+        assert [round(time.timestamp() * 1000) for time in (meta.created_at, meta.updated_at)] == [
+            START_MS,
+            START_MS + 5,
+        ]
 
     def test_the_list_is_newest_first(self, store: AssetStoreProtocol) -> None:
         """Sessions are listed by their updated_at, descending, whatever the order of the saves."""
@@ -203,6 +208,18 @@ class AssetStoreConformance:
         assert (len(asset.id), asset.version, asset.history.turns, asset.granted_commands) == (36, 1, [], [])
         assert asset.history.max_turns == SessionAsset.model_validate({"history": {}}).history.max_turns == 1_000
         assert SessionAsset.for_project("/src").project_context.root_path == "/src"
+
+    def test_an_asset_is_json(self) -> None:
+        """An asset is the same after it went through JSON, preferences and grants too; missing fields read as empty."""
+        asset = _asset("work", "hello")
+        asset.preferences.coding_style.indent_size = 4
+        asset.preferences.custom["k"] = [1, None]
+        asset.save_grants([CommandGrant(pattern="rm ", kind="OneTime")])
+        read = SessionAsset.model_validate_json(asset.model_dump_json())
+        assert read.model_dump() == asset.model_dump()
+        assert read.checksum() == asset.checksum()
+        sparse = SessionAsset.model_validate({"id": "old", "version": 1, "created_at_ms": 1, "updated_at_ms": 2})
+        assert (sparse.granted_commands, sparse.component_snapshots, sparse.metadata) == ([], {}, {})
 
     def test_changes_touch(self) -> None:
         """Each method that changes something raises updated_at_ms; one that changes nothing does not."""

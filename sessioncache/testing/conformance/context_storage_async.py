@@ -309,17 +309,22 @@ class AsyncContextStorageConformance(AsyncFreshnessStorageConformance):
     async def test_checkpoints_are_snapshots(self, store: AsyncContextStorageProtocol) -> None:
         """A checkpoint is loaded by its id as it was saved, whatever happened to its session since."""
         session = ActiveSession()
-        session.add_update(_update("one"))
+        titles = [f"update {number}" for number in range(60)]
+        for title in titles:
+            update = _update(title, UpdateType.CODE_CHANGED)
+            update.related_code = CodeReference(file_path="a.py")
+            session.add_update(update)
         session.current_state.add_flow_item(FlowItem(step_description="step"))
         await store.save_session(session)
         checkpoint = SessionCheckpoint.of(session)
         await store.save_checkpoint(checkpoint)
-        session.add_update(_update("two"))
+        session.add_update(_update("later"))
         await store.save_session(session)
         loaded = await store.load_checkpoint(checkpoint.id)
         assert loaded == checkpoint
+        assert (len(loaded.code_references["a.py"]), len(loaded.change_history), loaded.total_updates) == (60, 60, 60)
         restored = loaded.restored()
-        assert (restored.id, _titles(restored.incremental_updates)) == (session.id, ["one"])
+        assert (restored.id, _titles(restored.incremental_updates)) == (session.id, titles)
 
     async def test_checkpoints_are_saved_by_their_ids(self, store: AsyncContextStorageProtocol) -> None:
         """An unknown id is NotFound; saving an id again replaces it, also under another session; all are listed."""
@@ -413,6 +418,7 @@ class AsyncContextStorageConformance(AsyncFreshnessStorageConformance):
         assert count >= 3
         stats = json.loads(await store.get_stats())
         assert (stats["sessions"], stats["updates"]) == (1, 2)
+        assert (stats["entities"], stats["embeddings"], stats["workspaces"], stats["checkpoints"]) == (0, 0, 0, 0)
         report = await store.compact()
         assert (report.sessions_removed, report.remaining_keys) == (0, count)
         assert _titles((await store.load_session(session.id)).incremental_updates) == ["one", "two"]

@@ -308,17 +308,22 @@ class ContextStorageConformance(FreshnessStorageConformance):
     def test_checkpoints_are_snapshots(self, store: ContextStorageProtocol) -> None:
         """A checkpoint is loaded by its id as it was saved, whatever happened to its session since."""
         session = ActiveSession()
-        session.add_update(_update("one"))
+        titles = [f"update {number}" for number in range(60)]
+        for title in titles:
+            update = _update(title, UpdateType.CODE_CHANGED)
+            update.related_code = CodeReference(file_path="a.py")
+            session.add_update(update)
         session.current_state.add_flow_item(FlowItem(step_description="step"))
         store.save_session(session)
         checkpoint = SessionCheckpoint.of(session)
         store.save_checkpoint(checkpoint)
-        session.add_update(_update("two"))
+        session.add_update(_update("later"))
         store.save_session(session)
         loaded = store.load_checkpoint(checkpoint.id)
         assert loaded == checkpoint
+        assert (len(loaded.code_references["a.py"]), len(loaded.change_history), loaded.total_updates) == (60, 60, 60)
         restored = loaded.restored()
-        assert (restored.id, _titles(restored.incremental_updates)) == (session.id, ["one"])
+        assert (restored.id, _titles(restored.incremental_updates)) == (session.id, titles)
 
     def test_checkpoints_are_saved_by_their_ids(self, store: ContextStorageProtocol) -> None:
         """An unknown id is NotFound; saving an id again replaces it, also under another session; all are listed."""
@@ -412,6 +417,7 @@ class ContextStorageConformance(FreshnessStorageConformance):
         assert count >= 3
         stats = json.loads(store.get_stats())
         assert (stats["sessions"], stats["updates"]) == (1, 2)
+        assert (stats["entities"], stats["embeddings"], stats["workspaces"], stats["checkpoints"]) == (0, 0, 0, 0)
         report = store.compact()
         assert (report.sessions_removed, report.remaining_keys) == (0, count)
         assert _titles((store.load_session(session.id)).incremental_updates) == ["one", "two"]

@@ -91,6 +91,14 @@ class AsyncFreshnessStorageConformance:
         ]
         assert await store.check_freshness_batch([]) == []
 
+    async def test_batches_look_at_syntax_trees(self, store: AsyncFreshnessStorageProtocol) -> None:
+        """In a batch, too, two AST hashes decide where there are two."""
+        await store.register_source(uuid4(), _function("f", "run"))
+        found = await store.check_freshness_batch(
+            [("f", b"two", b"ast", "run"), ("f", b"one", b"new", "run"), ("f", b"two", None, "run")]
+        )
+        assert [entry.status.name for entry in found] == ["FRESH", "STALE", "STALE"]
+
     async def test_an_invalidated_source_is_stale_until_it_is_registered(
         self, store: AsyncFreshnessStorageProtocol
     ) -> None:

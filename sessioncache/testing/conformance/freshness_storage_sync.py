@@ -92,6 +92,14 @@ class FreshnessStorageConformance:
         ]
         assert store.check_freshness_batch([]) == []
 
+    def test_batches_look_at_syntax_trees(self, store: FreshnessStorageProtocol) -> None:
+        """In a batch, too, two AST hashes decide where there are two."""
+        store.register_source(uuid4(), _function("f", "run"))
+        found = store.check_freshness_batch(
+            [("f", b"two", b"ast", "run"), ("f", b"one", b"new", "run"), ("f", b"two", None, "run")]
+        )
+        assert [entry.status.name for entry in found] == ["FRESH", "STALE", "STALE"]
+
     def test_an_invalidated_source_is_stale_until_it_is_registered(self, store: FreshnessStorageProtocol) -> None:
         """Invalidating marks the file's entries STALE whatever the hash; registering one again says FRESH."""
         session = uuid4()

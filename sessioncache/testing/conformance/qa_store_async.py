@@ -335,6 +335,14 @@ class AsyncQAStoreConformance:
         assert await store.save_trace_step(USER, "chat", step) == step.trace_id
         assert await store.read_trace_steps(USER, "chat") == [step]
 
+    async def test_trace_ids_are_told_apart(self, store: AsyncQAStoreProtocol) -> None:
+        """A hundred steps that were given no id have a hundred ids of 36 characters, and are saved under them."""
+        steps = [TraceStep(origin_function="search", status="success") for _ in range(100)]
+        ids = [await store.save_trace_step(USER, "chat", step) for step in steps]
+        assert {len(trace_id) for trace_id in ids} == {36}
+        assert len(set(ids)) == 100
+        assert [step.trace_id for step in await store.read_trace_steps(USER, "chat")] == ids
+
     async def test_trace_steps_come_oldest_first(
         self, store: AsyncQAStoreProtocol, other_store: AsyncQAStoreProtocol
     ) -> None:

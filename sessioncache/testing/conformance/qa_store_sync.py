@@ -332,6 +332,14 @@ class QAStoreConformance:
         assert store.save_trace_step(USER, "chat", step) == step.trace_id
         assert store.read_trace_steps(USER, "chat") == [step]
 
+    def test_trace_ids_are_told_apart(self, store: QAStoreProtocol) -> None:
+        """A hundred steps that were given no id have a hundred ids of 36 characters, and are saved under them."""
+        steps = [TraceStep(origin_function="search", status="success") for _ in range(100)]
+        ids = [store.save_trace_step(USER, "chat", step) for step in steps]
+        assert {len(trace_id) for trace_id in ids} == {36}
+        assert len(set(ids)) == 100
+        assert [step.trace_id for step in store.read_trace_steps(USER, "chat")] == ids
+
     def test_trace_steps_come_oldest_first(self, store: QAStoreProtocol, other_store: QAStoreProtocol) -> None:
         """Steps are read in the order in which they were saved, whichever client saved them."""
         for number in range(0, 10, 2):

@@ -1,5 +1,6 @@
 -- write_record: bumps the revision and writes the session's own fields, with the given pairs besides. It is denied to a full
--- server, so it (or XADD, denied likewise) stands before everything else that a mutation changes.
+-- server, so it (or XADD, denied likewise) stands before everything else that a mutation changes. What removes something stands
+-- before it instead, so that a full server can be emptied.
 local function write_record(s, rules, now, ...)
   s.revision = s.revision + 1
   s.updated_ms = math.max(now, s.updated_ms)

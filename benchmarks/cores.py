@@ -1,0 +1,61 @@
+"""Which core does what: the server has one of its own, clients the others, where the system lets us say so.
+
+The rule of this module: what cannot be pinned is left where it is, and the result says so.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+__all__ = ["Cores"]
+
+TASKS: Final = "/proc/{}/task"
+
+
+class Cores:
+    """The cores of this process, shared out."""
+
+    def __init__(self) -> None:
+        """Look which there are."""
+        found = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+        self.pinned = len(found) > 1
+        """Whether there is anything to share out."""
+        self._all = set(found)
+        self._server = set(found[:1])
+        self._client = set(found[1:2])
+        self._clients = set(found[1:])
+
+    def pin_server(self, pid: int) -> None:
+        """The server and its threads get the first core."""
+        self._pin(pid, self._server)
+
+    def pin_client(self, pid: int) -> None:
+        """A client that works alone gets the second one."""
+        self._pin(pid, self._client)
+
+    def pin_clients(self, pids: list[int]) -> None:
+        """Clients that work at once share what the server leaves, or everything if that is fewer cores than clients."""
+        for pid in pids:
+            self._pin(pid, self._clients if len(self._clients) >= len(pids) else self._all)
+
+    def facts(self, processes: int) -> str:
+        """What was done, for the result."""
+        if not self.pinned:
+            return "nothing is pinned to a core"
+        several = "all but the server's" if len(self._clients) >= processes else "any"
+        return (
+            f"the server is pinned to core {min(self._server)}, a single client to core {min(self._client)}; "
+            f"{processes} clients at once may use {several}, the delay proxy any"
+        )
+
+    def _pin(self, pid: int, cores: set[int]) -> None:
+        if not self.pinned:
+            return
+        threads = Path(TASKS.format(pid))
+        ids = [int(thread.name) for thread in threads.iterdir()] if threads.is_dir() else [pid]
+        for thread in ids:
+            with suppress(OSError):  # a thread may have ended
+                os.sched_setaffinity(thread, cores)
