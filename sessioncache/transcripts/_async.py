@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Literal
 
 from sessioncache.errors import Conflict, InvalidArgument
@@ -12,7 +11,7 @@ from sessioncache.sealing._async import AsyncSealing
 from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage, Seam
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
-from sessioncache.transcripts.paging import Window, behind_seam, fits, joined, page_from
+from sessioncache.transcripts.paging import Window, behind_seam, fits, joined, page_from, with_entries
 from sessioncache.transcripts.tail import Tail, page_again
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import (
@@ -148,7 +147,7 @@ class AsyncTranscripts:
         )
         entries = behind_seam(head, entries)
         if fits(head, entries, window):
-            raw = None if head is None else replace(head, entries=entries)
+            raw = None if head is None else with_entries(head, entries, head.seam)
         else:
             raw = await self._transport.call(
                 lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
@@ -158,7 +157,7 @@ class AsyncTranscripts:
     async def _joined(self, keys: SessionKeys, raw: RawPage, seam: Seam, window: Window) -> RawPage:
         """The page with what is sealed of it."""
         if window.limit == 0:
-            return replace(raw, entries=(), seam=None)
+            return with_entries(raw, (), None)
         sealed = await self._sealing.entries(
             keys,
             seam.items,

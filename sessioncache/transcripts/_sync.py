@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Literal
 
 from sessioncache.errors import Conflict, InvalidArgument
@@ -13,7 +12,7 @@ from sessioncache.sealing._sync import Sealing
 from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage, Seam
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
-from sessioncache.transcripts.paging import Window, behind_seam, fits, joined, page_from
+from sessioncache.transcripts.paging import Window, behind_seam, fits, joined, page_from, with_entries
 from sessioncache.transcripts.tail import Tail, page_again
 from sessioncache.transport.base import Transport
 from sessioncache.types import (
@@ -149,7 +148,7 @@ class Transcripts:
         )
         entries = behind_seam(head, entries)
         if fits(head, entries, window):
-            raw = None if head is None else replace(head, entries=entries)
+            raw = None if head is None else with_entries(head, entries, head.seam)
         else:
             raw = self._transport.call(
                 lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
@@ -159,7 +158,7 @@ class Transcripts:
     def _joined(self, keys: SessionKeys, raw: RawPage, seam: Seam, window: Window) -> RawPage:
         """The page with what is sealed of it."""
         if window.limit == 0:
-            return replace(raw, entries=(), seam=None)
+            return with_entries(raw, (), None)
         sealed = self._sealing.entries(
             keys,
             seam.items,

@@ -5,17 +5,17 @@ The rule of this module: no I/O; an answer that disagrees with the record is an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
 from sessioncache.sealing.models import RawEntry
-from sessioncache.transcripts.lua import RawPage
+from sessioncache.transcripts.lua import RawPage, Seam
 from sessioncache.transcripts.models import Entry, TranscriptPage
 from sessioncache.types import EXACT_MAX, check_limit, decode_cursor, encode_cursor
 from sessioncache.wire.messages import MessageEncoder
 
-__all__ = ["Window", "behind_seam", "fits", "joined", "page_from"]
+__all__ = ["Window", "behind_seam", "fits", "joined", "page_from", "with_entries"]
 
 PAGE_DEFAULT: Final = 500
 PAGE_MAX: Final = 10_000
@@ -120,7 +120,12 @@ def joined(raw: RawPage, sealed: list[RawEntry], window: Window) -> RawPage:
     """The page with the entries of both its parts, in the window's order."""
     limit = window.limit or 1
     both = (*raw.entries, *reversed(sealed)) if window.newest else (*sealed, *raw.entries)
-    return replace(raw, entries=both[:limit], seam=None)
+    return with_entries(raw, both[:limit], None)
+
+
+def with_entries(raw: RawPage, entries: tuple[RawEntry, ...], seam: Seam | None) -> RawPage:
+    """The page with other entries."""
+    return RawPage(raw.gen, raw.revision, raw.count, raw.first_seq, raw.last_seq, entries, seam)
 
 
 def _tail(head: RawPage) -> tuple[int, int, int]:
@@ -144,20 +149,22 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
     if shown or window.limit:
         _refuse_torn(raw, shown, window)
     shown = shown if window.limit else ()
-    items, skipped = [], []
-    for entry in shown:
-        try:
-            message = entry.message
-            if entry.damage is not None:
-                raise DecodeError(f"message {entry.seq} cannot be decoded: {entry.damage}", seq=entry.seq)
-            if message is None:
-                message = encoder.decode(entry.payload, seq=entry.seq)
-        except DecodeError:
-            if not skip:
-                raise
-            skipped.append(entry.seq)
-            continue
-        items.append(Entry(entry.seq, entry.ms, entry.payload, message))
+    items: list[Entry] = []
+    skipped: list[int] = []
+    decoded = iter(encoder.decode_together([entry.payload for entry in shown if entry.message is None]))
+    for seq, ms, payload, _mark, sealed_message, damage in shown:
+        message = next(decoded) if sealed_message is None else sealed_message
+        if message is None:
+            try:
+                if damage is not None:
+                    raise DecodeError(f"message {seq} cannot be decoded: {damage}", seq=seq)
+                message = encoder.decode(payload, seq=seq)
+            except DecodeError:
+                if not skip:
+                    raise
+                skipped.append(seq)
+                continue
+        items.append(Entry(seq, ms, payload, message))
     return TranscriptPage(
         tuple(items),
         exists=True,

@@ -6,7 +6,7 @@ changed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from sys import getsizeof
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from sessioncache.sealing.models import RawEntry
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Entry, TranscriptPage
-from sessioncache.transcripts.paging import Window
+from sessioncache.transcripts.paging import Window, with_entries
 from sessioncache.types import JSONObject
 from sessioncache.wire.copies import Plan, TooDeepError, copied, plan_of
 from sessioncache.wire.messages import MessageEncoder
@@ -51,7 +51,7 @@ class Tail:
             return cls(None, (), (), ())
         shown = raw.entries[::-1]
         return cls(
-            replace(raw, entries=()),
+            with_entries(raw, (), None),
             tuple([entry.seq for entry in shown]),
             tuple([entry.ms for entry in shown]),
             tuple([entry.payload for entry in shown]),
@@ -82,8 +82,9 @@ class Tail:
         return list(map(copied, self.messages[first:], self.plans[first:]))
 
     def _decoded(self, encoder: MessageEncoder, first: int) -> list[JSONObject]:
-        rows = zip(self.payloads[first:], self.seqs[first:], strict=True)
-        return [encoder.decode(payload, seq=seq) for payload, seq in rows]
+        payloads = self.payloads[first:]
+        rows = zip(encoder.decode_together(payloads), payloads, self.seqs[first:], strict=True)
+        return [encoder.decode(payload, seq=seq) if message is None else message for message, payload, seq in rows]
 
     @property
     def size(self) -> int:

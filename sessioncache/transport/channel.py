@@ -238,6 +238,9 @@ class Channel(asyncio.Protocol):
     def _hand_over(self, reply: object) -> None:
         """Give a reply to the oldest place that lacks one."""
         if not self._places:
+            if isinstance(reply, ResponseError):
+                # Why it hangs up: before anything was asked of it, say.
+                raise DriverConnectionError(str(reply))
             raise InvalidResponse(f"the server sent what nobody asked for: {reply!r:.80}")
         place = self._places[0]
         place.replies.append(reply)

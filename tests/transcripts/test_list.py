@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sessioncache import AsyncSessionCache, DecodeError, InvalidArgument, SessionTorn
@@ -132,3 +134,21 @@ async def test_a_torn_session_is_never_a_shorter_one(cache: AsyncSessionCache, e
 
     assert await cache.sessions.delete("s")
     assert not await cache.sessions.exists("s")
+
+
+@pytest.mark.parametrize("damage", [b'{"n":', b'{"n":1},{"n":2}', b"[1]", b"\x05zip", b'{"n":"\\ud800"}'])
+@pytest.mark.foreign_keys
+async def test_a_page_is_decoded_together_or_one_by_one(
+    cache: AsyncSessionCache, engine: Engine, damage: bytes
+) -> None:
+    """What stops a page from being parsed in one go harms no other message of it, and is named where it is damage."""
+    await cache.transcripts.append("s", [{"n": n} for n in range(4)])
+    keys = cache.keys.session("s")
+    with client_for(engine, keys.record) as client:
+        entries: Any = client.xrange(keys.transcript)
+        client.delete(keys.transcript)
+        for (entry_id, fields), payload in zip(entries, (None, None, None, damage), strict=True):
+            client.xadd(keys.transcript, fields if payload is None else {"m": payload}, id=entry_id)
+    page = await cache.transcripts.list("s", on_corrupt="skip")
+    assert page.messages[:3] == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert (page.messages[3:], page.skipped) == (([{"n": "\ud800"}], ()) if b"ud800" in damage else ([], (4,)))

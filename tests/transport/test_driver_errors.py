@@ -131,7 +131,7 @@ def test_every_word_is_an_error_of_the_backend_or_the_data() -> None:
 @pytest.mark.parametrize("word", SCRIPT_ERRORS)
 def test_every_word_of_our_scripts_is_mapped(word: str) -> None:
     """An error reply of a script becomes its class, without what servers append to it."""
-    text = "4 7 the reason" if word == "SCCONFLICT" else "the reason"
+    text = {"SCCONFLICT": "4 7 ", "SCSEALED": "9 "}.get(word, "") + "the reason"
     reply = driver.ResponseError(f"{word} {text} script: 0123abcd, on @user_script:7.")
     mapped = as_session_cache_error(reply, call="x")
     assert (type(mapped), str(mapped), mapped.__cause__) == (SCRIPT_ERRORS[word], "the reason", reply)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -160,6 +161,24 @@ async def test_queues_of_one_redis_take_no_ticks_from_each_other(server: Embedde
         await worker.run_cron(moment, 0.5)
         assert await office.queue.redis.zcard(office.queue.name) == 1
         await office.aclose()
+
+
+async def test_a_worker_ends_though_its_cancellation_was_lost(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a look at the queue swallows the cancellation, the worker ends at the next one."""
+    worker = make_worker(office)
+    looking = asyncio.Event()
+
+    async def swallows(_worker: object) -> None:
+        looking.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(ShardWorker, "_poll_iteration", swallows)
+    working = asyncio.create_task(worker.async_run())
+    await looking.wait()
+    await worker.drain(1)
+    async with asyncio.timeout(10):
+        await working
 
 
 async def test_errors_leave_no_slot_behind(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
