@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.sealing.models import CurrentDictionary, OpenedPart, RawEntry, SealState, Swap
+from sessioncache.sealing.models import CurrentDictionary, OpenedPart, RawEntry, SealState, Swap, entry_from
 from sessioncache.wire.call import Arg, Call, optional
 from sessioncache.wire.keys import Key, Keyspace, SessionKeys, ShardKeys
 from sessioncache.wire.script import load_script
@@ -13,7 +13,6 @@ from sessioncache.wire.script import load_script
 __all__ = [
     "current_dictionary",
     "dictionary",
-    "entry_from",
     "first_chunk",
     "last_chunk",
     "oldest",
@@ -188,10 +187,3 @@ def save_dictionary_try(*, keys: Keyspace, total: int) -> Call[int]:
     """HSET of how many bytes of messages there were when somebody tried to make a dictionary."""
     args = ("dictionary:tried", total)
     return Call("sealing.save_dictionary_try", "HSET", (keys.config,), args, decode=int, writes=True)
-
-
-def entry_from(reply: list[Any]) -> RawEntry:
-    """A message as a stream answers it."""
-    seq, _, ms = reply[0].partition(b"-")
-    mark, payload = reply[1][:2]
-    return RawEntry(int(seq), int(ms), payload, "c" if mark == b"c" else "m")

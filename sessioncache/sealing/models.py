@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 
 from sessioncache.types import JSONObject
 
-__all__ = ["ChunkPlace", "CurrentDictionary", "OpenedPart", "RawEntry", "SealState", "Sealable", "Swap"]
+__all__ = [
+    "ChunkPlace",
+    "CurrentDictionary",
+    "OpenedPart",
+    "RawEntry",
+    "SealState",
+    "Sealable",
+    "StreamRows",
+    "Swap",
+    "entry_from",
+]
 
 
 class RawEntry(NamedTuple):
@@ -22,6 +33,43 @@ class RawEntry(NamedTuple):
     """The decoded message, where it was decoded together with others."""
     damage: str | None = None
     """Why nothing of it can be read."""
+
+
+class StreamRows(Sequence[RawEntry]):
+    """Messages as a stream answered them; each is read when it is asked for."""
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: list[Any]) -> None:
+        self._reply = reply
+
+    def __len__(self) -> int:
+        return len(self._reply)
+
+    @overload
+    def __getitem__(self, index: int) -> RawEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> StreamRows: ...
+    def __getitem__(self, index: int | slice) -> RawEntry | StreamRows:
+        """One of them, or some of them."""
+        if isinstance(index, slice):
+            return StreamRows(self._reply[index])
+        return entry_from(self._reply[index])
+
+    def __iter__(self) -> Iterator[RawEntry]:
+        return map(entry_from, self._reply)
+
+    @property
+    def payloads(self) -> list[bytes]:
+        """What is stored of them."""
+        return [fields[1] for _, fields in self._reply]
+
+
+def entry_from(reply: list[Any]) -> RawEntry:
+    """A message as a stream answers it."""
+    seq, _, ms = reply[0].partition(b"-")
+    mark, payload = reply[1][:2]
+    return RawEntry(int(seq), int(ms), payload, "c" if mark == b"c" else "m")
 
 
 @dataclass(frozen=True, slots=True)

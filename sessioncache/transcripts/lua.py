@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sessioncache.sealing.lua import entry_from
-from sessioncache.sealing.models import RawEntry
+from sessioncache.sealing.models import RawEntry, StreamRows
 from sessioncache.transcripts.models import Appended, Replaced
 from sessioncache.wire.call import Call, Write, optional
 from sessioncache.wire.keys import Key, SessionKeys
@@ -39,7 +38,7 @@ class RawPage:
     count: int
     first_seq: int
     last_seq: int
-    entries: tuple[RawEntry, ...]
+    entries: Sequence[RawEntry]
     seam: Seam | None = None
     """None: nothing is sealed, or the page was put together. Else the entries are those of the stream."""
 
@@ -73,7 +72,7 @@ def list_(
         if reply is None:
             return None
         gen, revision, count, first_seq, last_seq, entries, *seam = reply
-        return RawPage(gen.decode(), revision, count, first_seq, last_seq, tuple(map(entry_from, entries)), _seam(seam))
+        return RawPage(gen.decode(), revision, count, first_seq, last_seq, StreamRows(entries), _seam(seam))
 
     now = optional(now_override_ms)
     args = (session.escaped, now, start, optional(stop), limit, int(newest))
@@ -95,16 +94,12 @@ def head(
     return Call("transcripts.head", load_script("transcripts.head"), session.group, args, decode=decode)
 
 
-def read(*, session: SessionKeys, start: int, stop: int | None, limit: int, newest: bool) -> Call[tuple[RawEntry, ...]]:
+def read(*, session: SessionKeys, start: int, stop: int | None, limit: int, newest: bool) -> Call[Sequence[RawEntry]]:
     """XRANGE or XREVRANGE of the entries alone."""
-
-    def decode(reply: list[Any]) -> tuple[RawEntry, ...]:
-        return tuple(map(entry_from, reply))
-
     final = "+" if stop is None else stop
     ends = (final, start) if newest else (start, final)
     command = "XREVRANGE" if newest else "XRANGE"
-    return Call("transcripts.read", command, (session.transcript,), (*ends, "COUNT", limit), decode=decode)
+    return Call("transcripts.read", command, (session.transcript,), (*ends, "COUNT", limit), decode=StreamRows)
 
 
 def pop(*, session: SessionKeys, write: Write) -> Call[RawEntry | None]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import eq
+from typing import overload
 
+from sessioncache.sealing.models import RawEntry
 from sessioncache.types import JSONObject, datetime_from_ms
 
-__all__ = ["Appended", "Entry", "Replaced", "TranscriptPage"]
+__all__ = ["Appended", "Entries", "Entry", "Replaced", "TranscriptPage"]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -41,11 +44,53 @@ class Entry:
 _set_seq, _set_ms, _set_payload, _set_message = [vars(Entry)[name].__set__ for name in Entry.__slots__]
 
 
+class Entries(Sequence[Entry]):
+    """Entries of a page, made when they are asked for: who wants the messages alone does not pay for the rest.
+
+    Equal to any sequence of equal entries.
+    """
+
+    __slots__ = ("_rows", "messages")
+
+    def __init__(self, rows: Sequence[RawEntry], messages: list[JSONObject]) -> None:
+        self._rows = rows
+        self.messages = messages
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Entries: ...
+    def __getitem__(self, index: int | slice) -> Entry | Entries:
+        """One of them, or some of them."""
+        if isinstance(index, slice):
+            return Entries(self._rows[index], self.messages[index])
+        row = self._rows[index]
+        return Entry(row.seq, row.ms, row.payload, self.messages[index])
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (
+            Entry(row.seq, row.ms, row.payload, message) for row, message in zip(self._rows, self.messages, strict=True)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        """As a tuple of them."""
+        return repr(tuple(self))
+
+
 @dataclass(frozen=True, slots=True)
 class TranscriptPage:
     """Some entries of a transcript, oldest first, as they stood together at one moment."""
 
-    items: tuple[Entry, ...]
+    items: Sequence[Entry]
     """The entries, oldest first."""
     exists: bool
     """False: there is no such session. True with no items: the session has no messages there."""
@@ -63,6 +108,8 @@ class TranscriptPage:
     @property
     def messages(self) -> list[JSONObject]:
         """The decoded messages, oldest first."""
+        if isinstance(self.items, Entries):
+            return list(self.items.messages)
         return [entry.message for entry in self.items]
 
     def __iter__(self) -> Iterator[Entry]:

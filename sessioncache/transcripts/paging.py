@@ -5,14 +5,15 @@ The rule of this module: no I/O; an answer that disagrees with the record is an 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
-from sessioncache.sealing.models import RawEntry
+from sessioncache.sealing.models import RawEntry, StreamRows
 from sessioncache.transcripts.lua import RawPage, Seam
-from sessioncache.transcripts.models import Entry, TranscriptPage
-from sessioncache.types import EXACT_MAX, check_limit, decode_cursor, encode_cursor
+from sessioncache.transcripts.models import Entries, Entry, TranscriptPage
+from sessioncache.types import EXACT_MAX, JSONObject, check_limit, decode_cursor, encode_cursor
 from sessioncache.wire.messages import MessageEncoder
 
 __all__ = ["Window", "behind_seam", "fits", "joined", "page_from", "with_entries"]
@@ -68,7 +69,7 @@ class Window:
             f"cursor {cursor[:60]!r} is not one that this call gave out; start again without a cursor"
         )
 
-    def after(self, shown: tuple[RawEntry, ...], raw: RawPage) -> str | None:
+    def after(self, shown: Sequence[RawEntry], raw: RawPage) -> str | None:
         """The cursor of the page that follows, if anything does."""
         if not shown or self.limit == 0:
             return None
@@ -82,7 +83,7 @@ class Window:
         return encode_cursor("transcripts.list", state) if more else None
 
 
-def fits(head: RawPage | None, entries: tuple[RawEntry, ...], window: Window) -> bool:
+def fits(head: RawPage | None, entries: Sequence[RawEntry], window: Window) -> bool:
     """Whether entries read from the stream beside the record can be those that the record speaks of.
 
     They were read one after the other, so somebody may have written in between. The window is what the record says, if
@@ -108,7 +109,7 @@ def fits(head: RawPage | None, entries: tuple[RawEntry, ...], window: Window) ->
     return begins and ends and complete and first_seq <= low and high <= last_seq
 
 
-def behind_seam(head: RawPage | None, entries: tuple[RawEntry, ...]) -> tuple[RawEntry, ...]:
+def behind_seam(head: RawPage | None, entries: Sequence[RawEntry]) -> Sequence[RawEntry]:
     """Entries of the stream without those that were sealed when the record was read: somebody opened them since."""
     if head is None or head.seam is None:
         return entries
@@ -123,7 +124,7 @@ def joined(raw: RawPage, sealed: list[RawEntry], window: Window) -> RawPage:
     return with_entries(raw, both[:limit], None)
 
 
-def with_entries(raw: RawPage, entries: tuple[RawEntry, ...], seam: Seam | None) -> RawPage:
+def with_entries(raw: RawPage, entries: Sequence[RawEntry], seam: Seam | None) -> RawPage:
     """The page with other entries."""
     return RawPage(raw.gen, raw.revision, raw.count, raw.first_seq, raw.last_seq, entries, seam)
 
@@ -145,38 +146,53 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
     """
     if raw is None:
         return TranscriptPage((), exists=False, gen=None, revision=0, count=0, cursor=None)
-    shown = tuple(reversed(raw.entries)) if window.newest else raw.entries
+    shown = raw.entries[::-1] if window.newest else raw.entries
     if shown or window.limit:
         _refuse_torn(raw, shown, window)
     shown = shown if window.limit else ()
-    items: list[Entry] = []
-    skipped: list[int] = []
-    decoded = iter(encoder.decode_together([entry.payload for entry in shown if entry.message is None]))
-    for seq, ms, payload, _mark, sealed_message, damage in shown:
-        message = next(decoded) if sealed_message is None else sealed_message
-        if message is None:
-            try:
-                if damage is not None:
-                    raise DecodeError(f"message {seq} cannot be decoded: {damage}", seq=seq)
-                message = encoder.decode(payload, seq=seq)
-            except DecodeError:
-                if not skip:
-                    raise
-                skipped.append(seq)
-                continue
-        items.append(Entry(seq, ms, payload, message))
+    together = _decoded_together(shown, encoder)
+    items, skipped = _decoded(shown, encoder, skip=skip) if together is None else (Entries(shown, together), ())
     return TranscriptPage(
-        tuple(items),
+        items,
         exists=True,
         gen=raw.gen,
         revision=raw.revision,
         count=raw.count,
         cursor=window.after(shown, raw),
-        skipped=tuple(skipped),
+        skipped=skipped,
     )
 
 
-def _refuse_torn(raw: RawPage, shown: tuple[RawEntry, ...], window: Window) -> None:
+def _decoded_together(shown: Sequence[RawEntry], encoder: MessageEncoder) -> list[JSONObject] | None:
+    """The messages; None where they have to be looked at one by one."""
+    if isinstance(shown, StreamRows):
+        return encoder.decode_together(shown.payloads)
+    messages = [entry.message for entry in shown if entry.message is not None]
+    return messages if len(messages) == len(shown) else None
+
+
+def _decoded(
+    shown: Sequence[RawEntry], encoder: MessageEncoder, *, skip: bool
+) -> tuple[tuple[Entry, ...], tuple[int, ...]]:
+    """The entries, and the sequence numbers of those that cannot be decoded."""
+    items: list[Entry] = []
+    skipped: list[int] = []
+    for seq, ms, payload, _mark, message, damage in shown:
+        if message is None:
+            try:
+                if damage is not None:
+                    raise DecodeError(f"message {seq} cannot be decoded: {damage}", seq=seq)
+                items.append(Entry(seq, ms, payload, encoder.decode(payload, seq=seq)))
+            except DecodeError:
+                if not skip:
+                    raise
+                skipped.append(seq)
+        else:
+            items.append(Entry(seq, ms, payload, message))
+    return tuple(items), tuple(skipped)
+
+
+def _refuse_torn(raw: RawPage, shown: Sequence[RawEntry], window: Window) -> None:
     """Compare the ends of what was read with the ends that the record names."""
     ends = f"the record names {raw.first_seq} to {raw.last_seq}"
     if window.newest and window.stop is None and raw.count and (not shown or shown[-1].seq != raw.last_seq):

@@ -83,8 +83,10 @@ class Tail:
 
     def _decoded(self, encoder: MessageEncoder, first: int) -> list[JSONObject]:
         payloads = self.payloads[first:]
-        rows = zip(encoder.decode_together(payloads), payloads, self.seqs[first:], strict=True)
-        return [encoder.decode(payload, seq=seq) if message is None else message for message, payload, seq in rows]
+        together = encoder.decode_together(payloads)
+        if together is not None:
+            return together
+        return [encoder.decode(payload, seq=seq) for payload, seq in zip(payloads, self.seqs[first:], strict=True)]
 
     @property
     def size(self) -> int:

@@ -57,19 +57,19 @@ class MessageEncoder:
             payloads.append(self._codec.encode(data))
         return "".join(marks), payloads
 
-    def decode_together(self, payloads: Sequence[bytes]) -> Sequence[JSONObject | None]:
-        """The messages inside payloads, parsed in one go in half the time; all None where that cannot be done.
+    def decode_together(self, payloads: Sequence[bytes]) -> list[JSONObject] | None:
+        """The messages inside payloads, parsed in one go in half the time; None where that cannot be done.
 
         It cannot where a codec made them, or one of them is damaged: `decode` says which.
         """
-        if payloads and isinstance(self._codec, PlainJSON):
-            try:
-                messages = from_json(b"[" + b",".join(payloads) + b"]")
-            except ValueError:
-                messages = []
-            if len(messages) == len(payloads) and all(type(message) is dict for message in messages):
-                return list(messages)
-        return [None] * len(payloads)
+        if not isinstance(self._codec, PlainJSON):
+            return None
+        try:
+            messages: list[JSONObject] = from_json(b"[" + b",".join(payloads) + b"]")
+        except ValueError:
+            return None
+        is_sound = len(messages) == len(payloads) and all(type(message) is dict for message in messages)
+        return messages if is_sound else None
 
     def decode(self, payload: bytes, *, seq: int) -> JSONObject:
         """The message inside a payload.
