@@ -33,5 +33,6 @@ end
 if not s.sealed then
   return { s.gen, s.revision, s.messages, s.first_seq, s.last_seq, entries }
 end
-return { s.gen, s.revision, s.messages, s.first_seq, s.last_seq, entries, s.sealed.last_seq, s.sealed.messages, tail_start(),
+local tail_seq, tail_ms = tail_start()
+return { s.gen, s.revision, s.messages, s.first_seq, s.last_seq, entries, s.sealed.last_seq, s.sealed.messages, tail_seq, tail_ms,
   sealed_window(s, start, stop, limit, newest) }

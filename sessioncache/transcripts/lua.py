@@ -25,6 +25,8 @@ class Seam:
     """How many messages are sealed."""
     tail_first_seq: int
     """The first sequence number in the stream; 0: there is none."""
+    tail_first_ms: int
+    """When that message came: a replacement may use its number again."""
     items: tuple[bytes, ...]
     """Chunks of the window, each behind its place."""
 
@@ -184,8 +186,8 @@ def save(
 def _seam(reply: list[Any]) -> Seam | None:
     if not reply:
         return None
-    last_seq, messages, tail_first_seq, items = reply
-    return Seam(last_seq, messages, tail_first_seq, tuple(items))
+    last_seq, messages, tail_first_seq, tail_first_ms, items = reply
+    return Seam(last_seq, messages, tail_first_seq, tail_first_ms, tuple(items))
 
 
 def _outcome(*, repeated: bool, created: bool) -> str:

@@ -92,7 +92,8 @@ def fits(head: RawPage | None, entries: Sequence[RawEntry], window: Window) -> b
     refused.
 
     What is sealed was read with the record. Sealing takes the oldest entries out of the stream, so the oldest one of
-    the window has to be where the stream begins, or where the window does.
+    the window has to be where the stream begins, or where the window does. The entry behind the seam also has to have
+    come when it had: what is sealed must not be joined to a replacement that took its place.
     """
     if head is None:
         return not entries
@@ -100,7 +101,10 @@ def fits(head: RawPage | None, entries: Sequence[RawEntry], window: Window) -> b
     stop = last_seq if window.stop is None else window.stop
     if not entries or count == 0 or window.start > last_seq or stop < first_seq:
         return not entries and (count == 0 or window.start > last_seq or stop < first_seq)
-    low, high = sorted((entries[0].seq, entries[-1].seq))
+    oldest = min(entries[0], entries[-1])
+    if head.seam is not None and oldest.seq == head.seam.tail_first_seq and oldest.ms != head.seam.tail_first_ms:
+        return False
+    low, high = oldest.seq, max(entries[0].seq, entries[-1].seq)
     limit = window.limit or 1
     begins = low == max(first_seq, window.start) or (window.newest and len(entries) == limit)
     ends = high == last_seq or not window.newest or window.stop is not None

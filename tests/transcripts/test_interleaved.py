@@ -93,6 +93,28 @@ async def test_a_read_is_one_moment(
 
 
 @pytest.mark.engines("valkey")
+@pytest.mark.parametrize("window", [{"last": 50}, {"last": 8}, {"start": 0}, {"start": 2, "stop": 9}])
+@pytest.mark.parametrize("count", [4, 5])
+async def test_what_is_sealed_is_not_joined_to_its_replacement(
+    engine: Engine, other_cache: AsyncSessionCache, *, window: dict[str, Any], count: int
+) -> None:
+    """A replacement that uses the number behind the seam again is not answered together with what it replaced."""
+    lowest, settings = lowest_transport(engine, other_cache.settings.namespace)
+    parting = Parting(lowest)
+    async with AsyncSessionCache(parting, settings) as cache:
+        await cache.transcripts.append("s", [{"n": n} for n in range(1, 11)])
+        await seal(other_cache, "s", keep=5)
+        earlier = await cache.transcripts.list("s", **window)
+        other_cache.keys.now_override_ms = earlier.items[-1].ms + 1
+        new = [{"new": n} for n in range(count)]
+        parting.in_between = lambda: other_cache.transcripts.save("s", new, through=7)
+        page = await cache.transcripts.list("s", **window)
+        parting.in_between = None
+        assert page == await cache.transcripts.list("s", **window)
+    assert page != earlier
+
+
+@pytest.mark.engines("valkey")
 @pytest.mark.parametrize("name", INTERFERENCES)
 async def test_a_whole_transcript_is_as_long_as_it_says(
     engine: Engine, namespace: str, other_cache: AsyncSessionCache, name: str

@@ -1,5 +1,6 @@
--- tail_start: the sequence number of the first message in the stream; 0 where it has none.
+-- tail_start: the sequence number of the first message in the stream, and its time; 0 where it has none.
 local function tail_start()
   local entry = redis.call('XRANGE', transcript, '-', '+', 'COUNT', 1)[1]
-  return entry and tonumber(string.match(entry[1], '^%d+')) or 0
+  local seq, ms = string.match(entry and entry[1] or '0-0', '^(%d+)-(%d+)$')
+  return tonumber(seq), tonumber(ms)
 end
