@@ -90,6 +90,8 @@ class Sealing:
         Raises:
             DecodeError: a place is damaged.
         """
+        if len(items) % 2:
+            raise DecodeError(f"session {session.session_id!r}: a place of what is sealed has no chunk behind it")
         pairs = list(zip(items[::2], items[1::2], strict=True))
         dictionaries = self._dictionaries(session, [chunk for _place, chunk in pairs])
         parts: list[list[RawEntry]] = []

@@ -241,8 +241,10 @@ def _decompressed(
 
 def damaged_entries(place: ChunkPlace, reason: str) -> Iterator[RawEntry]:
     """What stands for the messages of a chunk that cannot be read."""
-    for at in range(place.count):
+    for at in range(place.count - 1):
         yield RawEntry(min(place.first_seq + at, place.last_seq), 0, b"", damage=reason)
+    # Where there are gaps nobody knows them, but that a transcript ends where its record says is looked at.
+    yield RawEntry(place.last_seq, 0, b"", damage=reason)
 
 
 def _is_object(payload: bytes) -> bool:

@@ -394,7 +394,11 @@ class AsyncUpkeep:
                 results[session_id] = state if isinstance(state, SessionCacheError) else items
                 continue
             keys = self._keys.session(session_id)
-            entries = await self._sealing.entries(keys, items, decode=False)
+            try:
+                entries = await self._sealing.entries(keys, items, decode=False)
+            except DecodeError as error:
+                results[session_id] = error
+                continue
             kept = shortened(entries, before_ms)
             if state is None or len(kept) == len(entries) or any(entry.damage for entry in entries):
                 continue

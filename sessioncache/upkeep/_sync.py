@@ -393,7 +393,11 @@ class Upkeep:
                 results[session_id] = state if isinstance(state, SessionCacheError) else items
                 continue
             keys = self._keys.session(session_id)
-            entries = self._sealing.entries(keys, items, decode=False)
+            try:
+                entries = self._sealing.entries(keys, items, decode=False)
+            except DecodeError as error:
+                results[session_id] = error
+                continue
             kept = shortened(entries, before_ms)
             if state is None or len(kept) == len(entries) or any(entry.damage for entry in entries):
                 continue

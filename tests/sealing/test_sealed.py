@@ -280,6 +280,46 @@ async def test_a_damaged_chunk_is_named_and_the_others_are_read(cache: AsyncSess
     assert (await cache.transcripts.save("s", [{"n": 1}], through=12)).count == 1
 
 
+async def test_a_damaged_end_with_gaps_is_left_out(cache: AsyncSessionCache, engine: Engine) -> None:
+    """Where the last chunk has gaps and cannot be read, the messages before it can, and the transcript is not torn."""
+    await prepare(cache, count=7)
+    await cache.transcripts.pop("s")
+    await cache.transcripts.append("s", {"n": 8})
+    await seal(cache, "s")
+    key = cache.keys.session("s").sealed
+    with client_for(engine, key) as client:
+        client.execute_command("LSET", key, 3, b"damaged")
+    page = await cache.transcripts.list("s", last=5, on_corrupt="skip")
+    assert ([entry.seq for entry in page], page.skipped[-1]) == ([3, 4], 8)
+    with pytest.raises(DecodeError, match="message 5 cannot be decoded"):
+        await cache.transcripts.list("s", last=5)
+
+
+async def test_a_chunk_without_its_place_stays(cache: AsyncSessionCache, engine: Engine) -> None:
+    """Workers leave a session alone whose first place is damaged, and go on with others; nothing else of it is lost."""
+    ids = [session_id for session_id in map(str, range(100)) if cache.keys.shard_of(session_id) == 0][:2]
+    for session_id in ids:
+        await prepare(cache, session_id, count=12)
+        await seal(cache, session_id, keep=4)
+    key = cache.keys.session(ids[0]).sealed
+    before = await cache.transcripts.list(ids[0], start=5)
+    with client_for(engine, key) as client:
+        client.execute_command("LSET", key, 0, b"damaged")
+    policy = RetentionPolicy(keep_messages=6, keep_age_ms=86_400_000)
+    damaged, other = await cache.upkeep.trim(0, ids, policy)
+    assert isinstance(damaged, Trimmed)
+    assert isinstance(other, Trimmed)
+    assert (damaged.messages, other.messages) == (0, 4)
+    assert await cache.transcripts.list(ids[0], start=5) == before
+    refused, shortened = await cache.upkeep.shorten(0, dict.fromkeys(ids, 1))
+    assert isinstance(refused, DecodeError)
+    assert shortened == Trimmed(0, 0, more=False)
+    with client_for(engine, key) as client:
+        client.ltrim(key, 0, 0)
+    read = await cache.upkeep.sealable(ids, limits=[9, 9])
+    assert [type(one) for one in read] == [DecodeError, Sealable]
+
+
 async def test_a_part_that_was_lost_is_not_absence(cache: AsyncSessionCache, engine: Engine) -> None:
     """Where chunks that the record counts are gone, every call says SessionTorn; deleting works."""
     await prepare(cache)

@@ -1,5 +1,6 @@
 -- trim_sealed: removes the oldest chunks that hold nothing but excess, 100 at most, and never so that what follows begins with a
--- message that continues the one before it. Answers messages and bytes removed, and whether there may be more to remove.
+-- message that continues the one before it; a chunk whose place cannot be read stays, for nobody knows what it counts for. Answers
+-- messages and bytes removed, and whether there may be more to remove.
 local function trim_sealed(s, is_excess)
   local sealed = room_key('sealed')
   local cut, cut_messages, cut_bytes = 0, 0, 0
@@ -7,7 +8,7 @@ local function trim_sealed(s, is_excess)
   local most = math.min(s.sealed.chunks, 100)
   while at < most do
     local place = chunk_place(sealed, at)
-    if not is_excess(place, messages, bytes) then
+    if place.count == 0 or not is_excess(place, messages, bytes) then
       break
     end
     messages, bytes, at = messages + place.count, bytes + place.bytes, at + 1
