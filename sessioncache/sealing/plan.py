@@ -63,6 +63,9 @@ def plan_swap(
             count = len(entries) - 1
     if count <= 0:
         return None
+    if last and last[-1].seq >= entries[0].seq:
+        # Somebody sealed these messages between the two reads: the script is going to refuse.
+        last = []
     items: list[bytes] = []
     name = ""
     for group in grouped([*last, *entries[:count]], chunk_messages):

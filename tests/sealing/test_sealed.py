@@ -152,6 +152,23 @@ async def test_a_write_between_reading_and_sealing(
     assert await seen(cache) == await plain_outcome(engine, name)
 
 
+async def test_a_chunk_that_came_between_two_reads(cache: AsyncSessionCache) -> None:
+    """Where the last chunk was read after somebody had sealed the messages that were read before, nothing is done."""
+    await prepare(cache, count=5)
+    await cache.transcripts.pop("s")
+    await prepare(cache, count=1)
+    before = await seen(cache)
+    (found,) = await cache.upkeep.sealable(["s"], limits=[501])
+    await seal(cache, "s")
+    (later,) = await cache.upkeep.sealable(["s"], limits=[501])
+    assert isinstance(found, Sealable)
+    assert isinstance(later, Sealable)
+    swap = plan_swap(found.state, found.entries, later.last, keep=0, dictionary=None, chunk_messages=CHUNK)
+    assert swap is not None
+    assert await swap_in(cache, swap) == "changed"
+    assert await seen(cache) == before
+
+
 @pytest.mark.engines("valkey")
 @pytest.mark.parametrize("step", [("sealing.open", "after"), ("sealing.unseal", "before"), ("sealing.unseal", "after")])
 @pytest.mark.parametrize("other", [*(other for other in WRITES if "many" not in other), "seal", "seal the head"])
