@@ -16,7 +16,7 @@ local reply, left = { 0, '' }, limit
 for i = 1, #bounds, 2 do
   local rows = redis.call('ZRANGEBYLEX', links, bounds[i], bounds[i + 1], 'LIMIT', 0, left)
   for _, row in ipairs(rows) do
-    local parts = split_row(row)
+    local parts = split_text(row, '\0')
     local entry, session = parts[#parts - 1], parts[#parts]
     local value = linked_entry(session, 'sources', entry, now)
     if value then

@@ -28,7 +28,7 @@ local given, _, at = take_pairs(rest, 1, sets)
 local bump, title_bump, changed = 0, 0, {}
 local function note(name)
   changed[#changed + 1] = name
-  bump = is_authoritative(name) and 1 or bump
+  bump = field_group(name) == 'authoritative' and 1 or bump
   title_bump = name == 'title' and 1 or title_bump
 end
 local kept = {}

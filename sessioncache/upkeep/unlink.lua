@@ -31,7 +31,7 @@ local function is_there(kind, thing, entry)
 end
 local removed = 0
 for _, row in ipairs(rows) do
-  local parts = split_row(row)
+  local parts = split_text(row, '\0')
   if not is_there(parts[1], parts[2], parts[3]) then
     removed = removed + redis.call('ZREM', links, row)
   end

@@ -16,7 +16,7 @@ local now = server_now_ms()
 local rows = redis.call('ZRANGEBYLEX', links, start, stop, 'LIMIT', 0, limit)
 local reply = { #rows == limit and rows[#rows] or '' }
 for _, row in ipairs(rows) do
-  local parts = split_row(row)
+  local parts = split_text(row, '\0')
   reply[#reply + 1] = { parts[2], parts[3], linked_entry(parts[3], 'workspaces', parts[2], now) or '' }
 end
 return reply

@@ -18,7 +18,7 @@ local function open_ordinary(now, more_messages, more_bytes)
   if not gen or v[12] ~= '1' or v[13] == '1' or v[14] then
     return nil
   end
-  local tail = count_tail(count, v[15])
+  local tail = count_tail(count, v[15] and sealed_part(v[15]))
   if not tail or tail == 0 or call('XLEN', transcript) ~= tail or (base_gen ~= '' and base_gen ~= gen)
     or (base_revision and base_revision ~= number(revision)) then
     return nil
