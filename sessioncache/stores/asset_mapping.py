@@ -14,7 +14,7 @@ from sessioncache.sessions.models import Session, SessionSummary
 from sessioncache.stores.asset_models import ASSET_VERSION, ConversationTurn, SessionAsset, checksum_of
 from sessioncache.stores.message_log import Dumped, LogBase, fingerprint
 from sessioncache.stores.read_models import ReadSession
-from sessioncache.stores.stored_model import dumped, read_back, read_message, sound
+from sessioncache.stores.stored_model import dumped, given, read_back, read_message
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import JSONObject, datetime_from_ms, ms_from_datetime
 
@@ -65,7 +65,7 @@ def documents_of(asset: SessionAsset) -> JSONObject:
         InvalidArgument: what could not be loaded again.
     """
     fields = dumped(asset, exclude={"id": True, "history": {"turns"}})
-    sound(SessionAsset, fields, what="the asset")
+    given(SessionAsset, fields, what="the asset")
     history = fields.pop("history")
     fields["compacted"] = history.pop("compacted")
     documents = {f"{HEAD}.{part}": fields.pop(part) for part in PARTS}

@@ -27,7 +27,7 @@ from sessioncache.stores.context_mapping import (
 from sessioncache.stores.context_models import ActiveSession, CompactReport, SessionCheckpoint, StoredWorkspace
 from sessioncache.stores.context_parts import ContextUpdate
 from sessioncache.stores.freshness_async import AsyncFreshnessStorage, AsyncFreshnessStorageProtocol
-from sessioncache.stores.stored_model import dumped, given, read_back, sound
+from sessioncache.stores.stored_model import dumped, given, read_back
 from sessioncache.types import Base
 from sessioncache.upkeep.models import Expired
 from sessioncache.wire.call import new_operation_id
@@ -237,7 +237,7 @@ class AsyncContextStorage(AsyncFreshnessStorage):
         name = uuid_text(session_id)
         pairs = list(update_pairs(_checked(updates)).items())
         for update_id, fields in pairs:
-            sound(ContextUpdate, fields, what=f"update {update_id}")
+            given(ContextUpdate, fields, what=f"update {update_id}")
         for at in range(0, len(pairs), AT_ONCE):
             part = dict(pairs[at : at + AT_ONCE])
             await self._cache.sessions.save(Session(id=name), updates=part, keep_runtime=True)
@@ -330,7 +330,7 @@ class AsyncContextStorage(AsyncFreshnessStorage):
         """
         checked = given(SessionCheckpoint, checkpoint, what="checkpoint")
         fields = dumped(checked)
-        sound(SessionCheckpoint, fields, what="checkpoint")
+        given(SessionCheckpoint, fields, what="checkpoint")
         await self._cache.checkpoints.save(str(checked.session_id), str(checked.id), fields)
 
     async def load_checkpoint(self, checkpoint_id: Id) -> SessionCheckpoint:

@@ -19,7 +19,7 @@ from sessioncache.errors import DecodeError, InvalidArgument
 from sessioncache.sessions.models import Session
 from sessioncache.stores.context_models import ActiveSession, ContextBase, HotContext
 from sessioncache.stores.context_parts import ContextUpdate
-from sessioncache.stores.stored_model import dumped, read_back, sound
+from sessioncache.stores.stored_model import dumped, given, read_back
 from sessioncache.types import NO_BASE, Base, JSONObject
 
 __all__ = [
@@ -164,10 +164,10 @@ def plan_save(session: ActiveSession, stored: Session | None, further: Iterable[
 
 def _check_sound(documents: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
     parts = {part: documents[name] for name, part in PARTS.items() if documents[name] is not None}
-    sound(ActiveSession, documents[DETAILS] | parts, what="the session")
+    given(ActiveSession, documents[DETAILS] | parts, what="the session")
     for name, value in updates.items():
         if value is not None:
-            sound(ContextUpdate, value, what=f"update {name}")
+            given(ContextUpdate, value, what=f"update {name}")
 
 
 def _given_creation(session: ActiveSession) -> datetime | None:

@@ -28,7 +28,7 @@ from sessioncache.stores.context_mapping import (
 from sessioncache.stores.context_models import ActiveSession, CompactReport, SessionCheckpoint, StoredWorkspace
 from sessioncache.stores.context_parts import ContextUpdate
 from sessioncache.stores.freshness_sync import FreshnessStorage, FreshnessStorageProtocol
-from sessioncache.stores.stored_model import dumped, given, read_back, sound
+from sessioncache.stores.stored_model import dumped, given, read_back
 from sessioncache.types import Base
 from sessioncache.upkeep.models import Expired
 from sessioncache.wire.call import new_operation_id
@@ -236,7 +236,7 @@ class ContextStorage(FreshnessStorage):
         name = uuid_text(session_id)
         pairs = list(update_pairs(_checked(updates)).items())
         for update_id, fields in pairs:
-            sound(ContextUpdate, fields, what=f"update {update_id}")
+            given(ContextUpdate, fields, what=f"update {update_id}")
         for at in range(0, len(pairs), AT_ONCE):
             part = dict(pairs[at : at + AT_ONCE])
             self._cache.sessions.save(Session(id=name), updates=part, keep_runtime=True)
@@ -329,7 +329,7 @@ class ContextStorage(FreshnessStorage):
         """
         checked = given(SessionCheckpoint, checkpoint, what="checkpoint")
         fields = dumped(checked)
-        sound(SessionCheckpoint, fields, what="checkpoint")
+        given(SessionCheckpoint, fields, what="checkpoint")
         self._cache.checkpoints.save(str(checked.session_id), str(checked.id), fields)
 
     def load_checkpoint(self, checkpoint_id: Id) -> SessionCheckpoint:

@@ -11,7 +11,7 @@ from sessioncache.documents.models import DocumentSet
 from sessioncache.errors import DecodeError
 from sessioncache.sessions.models import Session
 from sessioncache.stores.message_log import Remembering
-from sessioncache.stores.stored_model import StoredModel, dumped, read_back, sound
+from sessioncache.stores.stored_model import StoredModel, dumped, given, read_back
 from sessioncache.types import JSONObject
 
 __all__ = ["AUTHORITATIVE_KEYS", "DEFAULT_TITLE", "DOCUMENT", "RuntimeMessage", "RuntimeSession"]
@@ -141,7 +141,7 @@ class RuntimeSession(Remembering):
         """
         document = dumped(self, exclude=IN_THE_RECORD)
         record = {name: getattr(self, name) for name in IN_THE_RECORD - {"messages", "created_at", "updated_at"}}
-        sound(RuntimeSession, document | record, what="the session")
+        given(RuntimeSession, document | record, what="the session")
         state = document.get("agent_runtime_state")
         if state is not None:
             document["agent_runtime_state"] = {name: value for name, value in state.items() if name != BYPASS}

@@ -32,7 +32,6 @@ __all__ = [
     "given",
     "read_back",
     "read_message",
-    "sound",
 ]
 
 M = TypeVar("M", bound=BaseModel)
@@ -88,23 +87,13 @@ def dumped(model: BaseModel, **which: Any) -> JSONObject:
         raise InvalidArgument(f"{type(model).__name__} cannot be stored: {str(error)[:200]}") from error
 
 
-def sound(kind: type[BaseModel], fields: JSONObject, *, what: str) -> None:
-    """Refuse fields of a caller's object, which can be set to anything, if they could not be read back.
-
-    Raises:
-        InvalidArgument: they could not.
-    """
-    try:
-        kind.model_validate(fields)
-    except ValidationError as error:
-        raise InvalidArgument(f"{what} is no {kind.__name__}: {_first(error)}") from error
-
-
 def given(kind: type[M], value: object, *, what: str) -> M:
-    """The model that a caller gave, or the one in the object that a caller gave.
+    """The model that a caller gave, or the one in the object or the fields that a caller gave.
+
+    Fields of a caller's object can be set to anything, so what is to be stored is read back here first.
 
     Raises:
-        InvalidArgument: it is neither.
+        InvalidArgument: it is none.
     """
     if isinstance(value, kind):
         return value
