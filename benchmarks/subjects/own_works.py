@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from itertools import chain, cycle, islice
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 from benchmarks.conversations import Message
 from benchmarks.subjects.pipe import Pipe
 from benchmarks.subjects.works import WARM_UPS, Operation, Work
 from sessioncache import AsyncSessionCache, Session
-from sessioncache.errors import BackendUnavailable
 from sessioncache.sessions._async import AsyncSessions
 from sessioncache.stores.runtime_async import AsyncRuntimePersistence
 from sessioncache.stores.runtime_models import RuntimeMessage, RuntimeSession
+from sessioncache.testing.recording_async import AsyncRecordingTransport
 from sessioncache.wire.call import Call
-from sessioncache.wire.keys import Key
 from sessioncache.wire.messages import MessageEncoder
 from sessioncache.wire.script import Script
 from sessioncache.wire.values import ValueEncoder
 
 __all__ = ["OWN_WORKS"]
 
-T = TypeVar("T")
 PAGE: Final = 50
 FILL_AT_ONCE: Final = 2000
 TITLE: Final = "A session with a title"
@@ -147,7 +144,7 @@ class Listing:
     async def _fill(self, first: int) -> None:
         """Save sessions by the ordinary script, thousands under way at once; they differ by id and operation only."""
         keys = self._cache.keys
-        call = await _captured(self._cache)
+        call = await _saved(self._cache, f"session-{first}")
         if not isinstance(call.target, Script):
             raise TypeError("a save is a script")
         rest = call.args[2:]
@@ -155,7 +152,7 @@ class Listing:
         async with Pipe.open(self._store.url) as pipe:
             await pipe.send("SCRIPT", "LOAD", call.target.text)
             head = ("EVALSHA", call.target.sha, len(call.keys))
-            for start in range(first, self._sessions, FILL_AT_ONCE):
+            for start in range(first + 1, self._sessions, FILL_AT_ONCE):
                 sent = []
                 for number in range(start, min(start + FILL_AT_ONCE, self._sessions)):
                     session = keys.session(f"session-{number}")
@@ -184,37 +181,13 @@ class Listing:
             raise AssertionError("the page is not in order")
 
 
-class _Capture:
-    """A transport that tells which call it was given."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call[Any]] = []
-
-    async def call(self, call: Call[T]) -> T:
-        """Keep it."""
-        self.calls.append(call)
-        raise BackendUnavailable("nothing is sent from here")
-
-    async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
-        """Nobody asks for that."""
-        raise NotImplementedError
-
-    async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
-        """Nor for that."""
-        raise NotImplementedError
-
-    async def aclose(self) -> None:
-        """There is nothing to close."""
-
-
-async def _captured(cache: AsyncSessionCache) -> Call[Any]:
-    """The call that a save of a session with a title sends."""
-    capture = _Capture()
+async def _saved(cache: AsyncSessionCache, session_id: str) -> Call[Any]:
+    """Save a session with a title; answers the call that was sent."""
+    recording = AsyncRecordingTransport(cache._transport)  # noqa: SLF001  to send the same call for the other sessions
     bytes_max = cache.settings.entry_bytes_max
     encoder, values = MessageEncoder(entry_bytes_max=bytes_max), ValueEncoder(entry_bytes_max=bytes_max)
-    with suppress(BackendUnavailable):
-        await AsyncSessions(capture, cache.keys, encoder, values).save(Session(id="any", title=TITLE))
-    return capture.calls[0]
+    await AsyncSessions(recording, cache.keys, encoder, values).save(Session(id=session_id, title=TITLE))
+    return recording.calls[0]
 
 
 async def _answered(replies: list[asyncio.Future[object]]) -> None:
