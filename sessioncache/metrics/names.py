@@ -15,7 +15,7 @@ LABELS: Final = {
     "call": "`<noun>.<verb>`, such as `transcripts.append`",
     "error": "`code` of an error class, or `none`",
     "outcome": "what came of it: a small fixed set for each metric",
-    "job": "expire, prune, reconcile or compact",
+    "task": "a background job: expire, prune, reconcile or compact; Prometheus has another use for the label `job`",
     "finding": "what a job found or did: a key of `FINDINGS`",
     "namespace": "one of the namespaces that this process was started for",
 }
@@ -109,34 +109,37 @@ NEAR_DROPPED: Final = Metric(
 NEAR_VALUES: Final = Metric("sessioncache_near_kept_values", "gauge", "Records and tails in the near-cache.")
 NEAR_BYTES: Final = Metric("sessioncache_near_size_bytes", "gauge", "Bytes that they take.")
 WORKER_RUNS: Final = Metric(
-    "sessioncache_worker_runs_total", "counter", "Runs of background jobs over one shard.", ("job", "outcome")
+    "sessioncache_worker_runs_total", "counter", "Runs of background jobs over one shard.", ("task", "outcome")
 )
 WORKER_RUN_DURATION: Final = Metric(
-    "sessioncache_worker_run_duration_seconds", "histogram", "How long runs took.", ("job",), RUN_BUCKETS
+    "sessioncache_worker_run_duration_seconds", "histogram", "How long runs took.", ("task",), RUN_BUCKETS
 )
 WORKER_RUNS_IN_PROGRESS: Final = Metric(
-    "sessioncache_worker_runs_in_progress", "gauge", "Runs going on in this process.", ("job",)
+    "sessioncache_worker_runs_in_progress", "gauge", "Runs going on in this process.", ("task",)
 )
 WORKER_EXAMINED: Final = Metric(
-    "sessioncache_worker_examined_sessions_total", "counter", "Sessions that background jobs looked at.", ("job",)
+    "sessioncache_worker_examined_sessions_total", "counter", "Sessions that background jobs looked at.", ("task",)
 )
 WORKER_CHANGED: Final = Metric(
-    "sessioncache_worker_changes_total", "counter", "Sessions, lists and totals that background jobs changed.", ("job",)
+    "sessioncache_worker_changes_total",
+    "counter",
+    "Sessions, lists and totals that background jobs changed.",
+    ("task",),
 )
 WORKER_FINDINGS: Final = Metric(
-    "sessioncache_worker_findings_total", "counter", "What background jobs found and did.", ("job", "finding")
+    "sessioncache_worker_findings_total", "counter", "What background jobs found and did.", ("task", "finding")
 )
 WORKER_LAST_SUCCESS: Final = Metric(
-    "sessioncache_worker_last_success_timestamp_seconds", "gauge", "When a run last ended well.", ("job",)
+    "sessioncache_worker_last_success_timestamp_seconds", "gauge", "When a run last ended well.", ("task",)
 )
 WORKER_LEASES_LOST: Final = Metric(
     "sessioncache_worker_leases_lost_total",
     "counter",
     "Runs that were fenced out because somebody else had taken their shard over.",
-    ("job",),
+    ("task",),
 )
 WORKER_ENQUEUED: Final = Metric(
-    "sessioncache_worker_enqueued_jobs_total", "counter", "Shard jobs that this process put into the queue.", ("job",)
+    "sessioncache_worker_enqueued_jobs_total", "counter", "Shard jobs that this process put into the queue.", ("task",)
 )
 WORKER_QUEUE_ERRORS: Final = Metric(
     "sessioncache_worker_queue_errors_total", "counter", "Times that the queue could not be read."

@@ -27,9 +27,10 @@ def test_names_follow_the_rules(metric: Metric) -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_labels_are_those_allowed(metric: Metric) -> None:
-    """No metric has a label that is not declared, so none can carry an id."""
+    """No metric has a label that is not declared, so none can carry an id, or one that Prometheus sets itself."""
     assert set(metric.labels) <= set(LABELS)
     assert not set(metric.labels) & {"session", "id", "user", "key", "host", "message", "shard"}
+    assert not set(metric.labels) & {"job", "instance"}
 
 
 def test_each_name_is_there_once() -> None:

@@ -44,7 +44,7 @@ async def office(server: EmbeddedServer, namespace: str) -> AsyncIterator[Office
 
 def runs(office: Office, job: str, outcome: str) -> float:
     """How many runs ended so."""
-    return office.registry.get_sample_value("sessioncache_worker_runs_total", {"job": job, "outcome": outcome}) or 0.0
+    return office.registry.get_sample_value("sessioncache_worker_runs_total", {"task": job, "outcome": outcome}) or 0.0
 
 
 async def test_a_shard_that_is_held_is_left_quietly(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
@@ -63,7 +63,7 @@ async def test_idle_sessions_are_sealed(office: Office, cache: AsyncSessionCache
     await cache.transcripts.append("a", [{"n": 1}, {"n": 2}])
     office.caches[namespace].keys.now_override_ms = int(time.time() * 1000) + 3_700_000
     await JOBS["compact"]({OFFICE: office}, namespace, cache.keys.shard_of("a"))
-    found = {"job": "compact", "finding": "sealed_messages"}
+    found = {"task": "compact", "finding": "sealed_messages"}
     assert runs(office, "compact", "done") == 1
     assert office.registry.get_sample_value("sessioncache_worker_findings_total", found) == 2
     assert (await cache.transcripts.list("a")).messages == [{"n": 1}, {"n": 2}]
@@ -84,7 +84,7 @@ async def test_a_job_that_is_fenced_out_ends(office: Office, namespace: str) -> 
 
     await shard_job("expire", run, lambda _settings: 1)({OFFICE: office}, namespace, 0)
     assert runs(office, "expire", "lost") == 1
-    assert office.registry.get_sample_value("sessioncache_worker_leases_lost_total", {"job": "expire"}) == 1
+    assert office.registry.get_sample_value("sessioncache_worker_leases_lost_total", {"task": "expire"}) == 1
 
 
 async def test_a_job_is_repeated_when_redis_was_away(office: Office, namespace: str) -> None:

@@ -43,10 +43,10 @@ async def test_overdue_sessions_are_swept(start: Start, cache: AsyncSessionCache
     await until(lambda: swept(cache), "all are swept")
 
     async def told() -> bool:
-        return await worker.metric('sessioncache_worker_findings_total{finding="expired",job="expire"}') == 30
+        return await worker.metric('sessioncache_worker_findings_total{finding="expired",task="expire"}') == 30
 
     await until(told, "the metrics tell of 30 swept sessions")
-    assert await worker.metric('sessioncache_worker_last_success_timestamp_seconds{job="expire"}') > 0
+    assert await worker.metric('sessioncache_worker_last_success_timestamp_seconds{task="expire"}') > 0
 
 
 async def test_transcripts_are_trimmed_and_lists_repaired(
@@ -152,7 +152,7 @@ async def test_two_workers_share_the_work(start: Start, cache: AsyncSessionCache
         await worker.started()
     await fill(cache, 200)
     await until(lambda: swept(cache), "all are swept")
-    line = 'sessioncache_worker_findings_total{finding="expired",job="expire"}'
+    line = 'sessioncache_worker_findings_total{finding="expired",task="expire"}'
 
     async def all_told() -> bool:
         return sum([await worker.metric(line) for worker in workers]) >= 200
