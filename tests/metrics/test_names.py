@@ -9,8 +9,24 @@ import pytest
 from sessioncache.metrics import METRICS, Metric
 from sessioncache.metrics.names import FINDINGS, LABELS
 
-UNITS = ("seconds", "bytes", "sessions", "messages", "values", "jobs", "ratio", "info")
-COUNTED = ("calls", "reads", "retries", "repeats", "merges", "runs", "changes", "findings", "lost", "errors", *UNITS)
+UNITS = (
+    "seconds",
+    "bytes",
+    "sessions",
+    "messages",
+    "values",
+    "jobs",
+    "ratio",
+    "info",
+    "commands",
+    "connections",
+    "keys",
+)
+STATES = ("progress", "entries", "changes", "up", "ok", "clients", "replicas")
+COUNTED = (
+    *("calls", "reads", "retries", "repeats", "conflicts", "merges", "runs", "changes", "findings", "lost", "opened"),
+    *("errors", "gaps", "batches", *UNITS),
+)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
@@ -19,7 +35,7 @@ def test_names_follow_the_rules(metric: Metric) -> None:
     assert re.fullmatch(r"sessioncache(_[a-z]+)+", metric.name)
     assert metric.name.endswith("_total") == (metric.kind == "counter")
     last = metric.name.removesuffix("_total").rsplit("_", 1)[1]
-    assert last in (COUNTED if metric.kind == "counter" else (*UNITS, "progress"))
+    assert last in (COUNTED if metric.kind == "counter" else (*UNITS, *STATES))
     assert bool(metric.buckets) == (metric.kind == "histogram")
     assert list(metric.buckets) == sorted(set(metric.buckets))
     assert metric.help.endswith(".")
