@@ -18,46 +18,27 @@ links ─────── rows that a session's rooms lack were put back when 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.errors import DecodeError, SessionCacheError
+from sessioncache.errors import SessionCacheError
 from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
+from sessioncache.maintenance.counting import NOTHING, ShardCount, exact_views
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
 from sessioncache.upkeep import ShardLease
-from sessioncache.upkeep.models import COUNTED, LINKED_ROOMS, Counters, ListName, Reindexed, RoomPart, Totals, View
+from sessioncache.upkeep.models import COUNTED, LINKED_ROOMS, ListName, Reindexed, RoomPart, Totals
 
 __all__ = ["run"]
 
 JOB = "reconcile"
-SETTLE_TRIES: Final = 50
-"""How often the totals are tried while others write: each costs one round trip."""
-
 RELINK_BATCH: Final = 100
 """About so many entries of a room are compared with the links by one script."""
 
 POLICY_TRIES: Final = 5
-NOTHING: Final[Counters] = (0,) * len(COUNTED)
 LISTS: Final[tuple[ListName, ...]] = ("by-updated", "deadlines")
-
-
-@dataclass(slots=True)
-class _Count:
-    """What the records of the shard hold."""
-
-    newest: int
-    """The change up to which the count is right at least."""
-    sessions: dict[SessionId, Counters | None] = field(default_factory=dict)
-    """What the record of every session counts; None: known to the lists, but gone."""
-    torn: set[SessionId] = field(default_factory=set)
-
-    def take(self, session_id: SessionId, found: Counters | SessionCacheError | None) -> None:
-        """Note what a record says. A torn session is in the totals as long as something of it is there."""
-        is_damaged = session_id in self.torn and found is None
-        self.sessions[session_id] = NOTHING if is_damaged or isinstance(found, SessionCacheError) else found
 
 
 async def run(
@@ -82,7 +63,7 @@ async def run(
     with batches.timed() as report:
         await _copy_policy(cache, shard, report)
         newest, _ = await cache.upkeep.changes(shard, after=0, limit=0)
-        count = _Count(newest)
+        count = ShardCount(newest)
         whole = await _walk_users(cache, shard, batches, count) and await _walk_lists(cache, shard, batches, count)
         if not whole:
             report.done = False
@@ -104,7 +85,7 @@ async def _copy_policy(cache: AsyncSessionCache, shard: int, report: Report) -> 
         report.add("policy")
 
 
-async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> bool:
+async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount) -> bool:
     """Compare every session of the list by user; whether the end was reached."""
     after = ""
     while batches.room:
@@ -122,7 +103,7 @@ async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, co
     return not await cache.upkeep.by_user(shard, after=after, limit=1)
 
 
-async def _walk_lists(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> bool:
+async def _walk_lists(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount) -> bool:
     """Compare sessions that the other lists have and the list by user had not; whether the end was reached."""
     for index in LISTS:
         cursor = 0
@@ -140,7 +121,7 @@ async def _walk_lists(cache: AsyncSessionCache, shard: int, batches: Batches, co
 
 
 async def _compare(
-    cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count, listed: Mapping[SessionId, str | None]
+    cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount, listed: Mapping[SessionId, str | None]
 ) -> None:
     """Make the lists agree with these records, and count them."""
     report = batches.report
@@ -163,7 +144,7 @@ async def _compare(
 
 
 async def _relink(
-    cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count, session_ids: list[SessionId]
+    cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount, session_ids: list[SessionId]
 ) -> None:
     """Put back what the shard's links lack of what these sessions have, a part of each room in two round trips."""
     parts = [
@@ -205,56 +186,24 @@ async def _walk_links(cache: AsyncSessionCache, shard: int, batches: Batches) ->
         await batches.ended()
 
 
-async def _count(cache: AsyncSessionCache, count: _Count, session_ids: list[SessionId]) -> None:
+async def _count(cache: AsyncSessionCache, count: ShardCount, session_ids: list[SessionId]) -> None:
     for session_id, found in zip(session_ids, await cache.upkeep.counters(session_ids), strict=True):
         count.take(session_id, found)
 
 
-async def _settle(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count) -> None:
+async def _settle(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount) -> None:
     """Correct the totals by how far they are off at a moment for which the count is exact."""
     report = batches.report
-    recent: dict[SessionId, None] = {}
-    """Sessions that were changed lately: each view reads them again."""
-    for _ in range(SETTLE_TRIES):
-        try:
-            view = await cache.upkeep.view(shard, list(recent), after=count.newest, limit=BATCH)
-        except DecodeError as error:
-            report.note(str(error))
-            break
-        await batches.ended()
-        for session_id, found in zip(recent, view.counters, strict=True):
-            count.take(session_id, found)
-        if view.newest != count.newest and (not view.changes or view.changes[0].number != count.newest + 1):
-            report.note("more was changed during the count than the feed remembers")
-            break
-        if _is_exact(view, recent) and await _correct(cache, shard, batches, count, view.totals):
+    async for view in exact_views(cache, shard, count, ended=batches.ended, note=report.note):
+        if await _correct(cache, shard, batches, count, view.totals):
             return
-        changed = dict.fromkeys(change.session_id for change in view.changes)
-        # Nothing but a removal changes a torn session, so what was seen of it before is not true any more.
-        count.torn.difference_update(changed)
-        count.newest = view.changes[-1].number if view.changes else count.newest
-        # All others were read after their last change, so they may be left out where there are too many.
-        recent = recent | changed if len(recent | changed) <= BATCH else changed
     report.done = False
     report.add("unsettled")
 
 
-def _is_exact(view: View, recent: Container[SessionId]) -> bool:
-    """Whether the count is right as of the view: what was changed before it was read in it, at one moment."""
-    unread = [change for change in view.changes if change.session_id not in recent]
-    seen = view.changes[-1].number if view.changes else view.newest
-    return (
-        view.still and seen >= view.totals.feed_seq and all(change.number > view.totals.feed_seq for change in unread)
-    )
-
-
-async def _correct(cache: AsyncSessionCache, shard: int, batches: Batches, count: _Count, totals: Totals) -> bool:
+async def _correct(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount, totals: Totals) -> bool:
     """Add what the totals lack; False if somebody else has corrected them meanwhile."""
-    held = [found for found in count.sessions.values() if found is not None]
-    lacking = {"sessions": len(held) - totals.sessions}
-    for name, total, *counts in zip(COUNTED, totals.counted, *held, strict=True):
-        lacking[name] = sum(counts) - total
-    lacking = {name: value for name, value in lacking.items() if value}
+    lacking = count.lacking(totals)
     if not lacking:
         return True
     if not await cache.upkeep.settle(shard, settled=totals.settled, lacking=lacking, lease=batches.lease):

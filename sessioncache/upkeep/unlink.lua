@@ -15,24 +15,9 @@ local err = refuse_fenced()
 if err then
   return err
 end
-local checkpoints, workspaces, sources = room_key('checkpoints'), room_key('workspaces'), room_key('sources')
-local function is_there(kind, thing, entry)
-  if kind == 'c' then
-    return redis.call('HEXISTS', checkpoints, thing) == 1
-  elseif kind == 'w' then
-    return redis.call('HEXISTS', workspaces, thing) == 1
-  elseif kind == 'f' then
-    return redis.call('HEXISTS', sources, thing) == 1
-  elseif kind == 'p' then
-    local source = redis.call('HGET', sources, entry)
-    return source and unpack_parts(source)[1] == thing
-  end
-  return true
-end
 local removed = 0
 for _, row in ipairs(rows) do
-  local parts = split_text(row, '\0')
-  if not is_there(parts[1], parts[2], parts[3]) then
+  if not has_linked(row) then
     removed = removed + redis.call('ZREM', links, row)
   end
 end
