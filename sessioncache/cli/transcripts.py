@@ -113,7 +113,7 @@ async def _tail(state: State, session_id: str, last: int) -> None:
                 found = []
             for change in found:
                 _show_change(state.output, change)
-                newest = 0 if change.kind in {"session.deleted", "session.expired"} else newest
+                newest = 0 if change.kind in {"session.deleted", "session.evicted", "session.expired"} else newest
             if found:
                 newest = await _show_new(cache, state.output, session_id, newest)
 

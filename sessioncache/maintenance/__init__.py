@@ -5,6 +5,7 @@ without harm. Who runs it, and when, is for others to say: the workers do it on 
 """
 
 from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Progress
+from sessioncache.maintenance.jobs import JOBS, Job, Run
 from sessioncache.maintenance.report import Report
 
-__all__ = ["BATCH", "LEASE_TTL_MS", "Progress", "Report"]
+__all__ = ["BATCH", "JOBS", "LEASE_TTL_MS", "Job", "Progress", "Report", "Run"]

@@ -20,7 +20,11 @@ TASKS: Final = ("expire", "prune", "reconcile", "compact", "collect", "summarise
 FINDINGS: Final = {
     "expired": "sessions removed after their deadline",
     "vanished": "sessions that the server had expired by itself; their index entries were removed",
-    "kept": "sessions that were extended before they were swept",
+    "kept": "sessions that were extended, or written to, before they were removed",
+    "evicted": "live sessions removed to make room in a full server",
+    "pinned": "sessions that stay in a full server because they are pinned",
+    "leased": "sessions that stay in a full server because somebody holds their lease",
+    "memory_bytes": "bytes of memory that a full server got back",
     "trimmed": "transcripts that lost their oldest messages",
     "messages": "messages removed",
     "bytes": "bytes of messages removed",

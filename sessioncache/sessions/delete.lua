@@ -32,20 +32,7 @@ if err then
   return err
 end
 local token = take_token(s.fence)
-if redis.call('EXISTS', tombstone) == 0 then
-  if redis.call('EXISTS', operations) == 1 then
-    redis.call('RENAME', operations, tombstone)
-  end
-else
-  -- An earlier incarnation was deleted within the hour: its operation ids stay known. A full server allows LPOP to be first.
-  local kept = redis.call('LPOP', operations, 32)
-  if kept and #kept > 0 then
-    local excess = redis.call('RPUSH', tombstone, unpack(kept)) - 30
-    if excess > 0 then
-      redis.call('LPOP', tombstone, excess)
-    end
-  end
-end
+bury_operations()
 remove_session(s, rules, now, 'session.deleted')
 local reply = remember_operation(tombstone, { s.gen })
 leave_token(token)

@@ -32,8 +32,10 @@ from sessioncache.upkeep import lua
 from sessioncache.upkeep.models import (
     LINKED_ROOMS,
     Counters,
+    Evicted,
     Expired,
     ListName,
+    NodeMemory,
     Reindexed,
     RoomPart,
     ShardLease,
@@ -122,6 +124,33 @@ class AsyncUpkeep:
                 lease_token=token,
             )
             for session_id in session_ids
+        ]
+        return await self._transport.call_many(calls, return_errors=True)
+
+    async def memory(self, shard: int) -> NodeMemory:
+        """What the server that has the shard says about its memory."""
+        return await self._transport.call(lua.memory(shard=self._keys.shard(shard)))
+
+    async def evict(
+        self,
+        shard: int,
+        chosen: Mapping[SessionId, int],
+        *,
+        lease: ShardLease | None = None,
+        dry_run: bool = False,
+    ) -> list[Evicted | SessionCacheError]:
+        """Remove sessions to make room, each with the time at which it stood in the list. One pipelined round trip."""
+        key, token = self._lease(shard, lease)
+        calls = [
+            lua.evict(
+                session=self._keys.session(session_id),
+                lease=key,
+                now_override_ms=self._keys.now_override_ms,
+                lease_token=token,
+                updated_ms=updated_ms,
+                dry_run=dry_run,
+            )
+            for session_id, updated_ms in chosen.items()
         ]
         return await self._transport.call_many(calls, return_errors=True)
 

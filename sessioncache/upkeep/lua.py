@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.upkeep.models import COUNTED, Counters, Expired, Reindexed, Totals, Trimmed, Walk, Walks
+from sessioncache.upkeep.models import (
+    COUNTED,
+    Counters,
+    Evicted,
+    Expired,
+    NodeMemory,
+    Reindexed,
+    Totals,
+    Trimmed,
+    Walk,
+    Walks,
+)
 from sessioncache.wire.call import Arg, Call, optional
 from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
@@ -16,9 +27,11 @@ __all__ = [
     "clock",
     "counters",
     "due",
+    "evict",
     "expire",
     "linked",
     "listed",
+    "memory",
     "records",
     "reindex",
     "release",
@@ -57,6 +70,40 @@ def expire(*, session: SessionKeys, lease: Key, now_override_ms: int | None, lea
     args = (session.escaped, optional(now_override_ms), lease_token)
     keys = (*session.group, lease)
     return Call("upkeep.expire", load_script("upkeep.expire"), keys, args, decode=decode, writes=True)
+
+
+def evict(
+    *,
+    session: SessionKeys,
+    lease: Key,
+    now_override_ms: int | None,
+    lease_token: int,
+    updated_ms: int,
+    dry_run: bool,
+) -> Call[Evicted]:
+    """`upkeep/evict.lua`."""
+
+    def decode(reply: list[Any]) -> Evicted:
+        named: Any = reply[0].decode()
+        return Evicted(named, int(reply[1]), int(reply[2]))
+
+    args = (session.escaped, optional(now_override_ms), lease_token, updated_ms, int(dry_run))
+    keys = (*session.group, lease)
+    return Call("upkeep.evict", load_script("upkeep.evict"), keys, args, decode=decode, writes=True)
+
+
+def memory(*, shard: ShardKeys) -> Call[NodeMemory]:
+    """INFO of the shard's server, about itself and its memory."""
+
+    def decode(reply: bytes) -> NodeMemory:
+        lines = (line.partition(":") for line in reply.decode(errors="replace").splitlines())
+        told = {name: value for name, _, value in lines}
+        numbers = ("used_memory", "mem_not_counted_for_evict", "maxmemory", "lazyfree_pending_objects")
+        used, uncounted, limit, pending = (int(told.get(name) or 0) for name in numbers)
+        is_cluster = told.get("redis_mode") == "cluster"
+        return NodeMemory(told.get("run_id", ""), max(used - uncounted, 0), limit, pending, is_cluster)
+
+    return Call("server.memory", "INFO", (), ("server", "memory"), decode=decode, routed_by=shard.totals)
 
 
 def trim(

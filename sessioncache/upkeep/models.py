@@ -15,8 +15,10 @@ __all__ = [
     "COUNTED",
     "LINKED_ROOMS",
     "Counters",
+    "Evicted",
     "Expired",
     "ListName",
+    "NodeMemory",
     "Reindexed",
     "RoomPart",
     "ShardLease",
@@ -74,6 +76,33 @@ class Expired:
     """Removed; only index entries were left and are removed; or extended meanwhile, and stays."""
     messages: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evicted:
+    """What came of one session that was to make room."""
+
+    outcome: Literal["evicted", "expired", "vanished", "kept", "pinned", "leased"]
+    """Removed; removed, for its deadline had passed; only index entries were left and are removed; or it stays: it was
+    written to meanwhile, is pinned, or somebody holds its lease."""
+    messages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMemory:
+    """What a server says about its memory."""
+
+    node: str
+    """Which server it is: another one after a restart."""
+    used: int
+    """In bytes, as far as it counts towards the limit."""
+    limit: int
+    """maxmemory, in bytes; 0: none."""
+    pending: int
+    """Values that are removed, and freed in the background."""
+    is_cluster: bool
+    """Whether other shards may be on other servers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, Session
+from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, ScriptFailure, Session
 from sessioncache.entities import EntityMention, Relationship
 from sessioncache.freshness import Function, SourceReference, SymbolId
 from sessioncache.maintenance import compact
@@ -14,7 +15,7 @@ from sessioncache.sealing.chunks import dictionary_id
 from sessioncache.sessions import lua as sessions_lua
 from sessioncache.transcripts import lua
 from sessioncache.upkeep import ShardLease
-from sessioncache.upkeep.models import LINKED_ROOMS, RoomPart
+from sessioncache.upkeep.models import LINKED_ROOMS, RoomPart, Walk
 
 OPERATION = "tour-1"
 
@@ -254,8 +255,27 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     await cache.upkeep.relink(shard, [(part, ["two", "chat-1"]) for part in parts], lease=lease)
     rows = await cache.upkeep.linked(shard, after="", limit=100)
     await cache.upkeep.unlink(shard, {name: [row] for row, name in rows} or {"nobody": []}, lease=lease)
+    await cache.upkeep.evict(shard, {"nobody": 0}, lease=lease)
+    with suppress(ScriptFailure):
+        # fakeredis has no INFO.
+        await cache.upkeep.memory(shard)
     await cache.upkeep.release(lease)
+    await _evict(cache, shard)
     await _after_the_deadline(cache, here)
+
+
+async def _evict(cache: AsyncSessionCache, shard: int) -> None:
+    """To make room, sessions go that nobody holds; `deleted` had been removed before, and `evicted` had not."""
+    for name in ("deleted", "evicted"):
+        if cache.keys.shard_of(name) != shard:
+            continue
+        async with cache.leases.hold(name, ttl_ms=60_000) as held:
+            await cache.transcripts.append(name, {"role": "user"}, base=held.base)
+            found = await cache.upkeep.updated(shard, Walk(), until_ms=9_007_199_254_740_991, limit=100)
+            chosen = {session_id: at_ms for session_id, at_ms in found if session_id == name}
+            await cache.upkeep.evict(shard, chosen)
+        await cache.upkeep.evict(shard, chosen, dry_run=True)
+        await cache.upkeep.evict(shard, chosen)
 
 
 async def _after_the_deadline(cache: AsyncSessionCache, session_ids: list[str]) -> None:

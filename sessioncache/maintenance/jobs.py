@@ -1,0 +1,56 @@
+"""The jobs by name, for whoever runs them: the workers on a schedule, the command line by hand.
+
+The rule of this module: a job that stands here works on one shard, and may be run at any time. Relief is none of them:
+it looks at servers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sessioncache.client._async import AsyncSessionCache
+from sessioncache.maintenance import compact, expire, prune, reconcile
+from sessioncache.maintenance.batch import LEASE_TTL_MS, Progress
+from sessioncache.maintenance.report import Report
+from sessioncache.upkeep import ShardLease
+
+__all__ = ["JOBS", "Job", "Run"]
+
+
+class Run(Protocol):
+    """What the modules of this package have in common."""
+
+    async def __call__(
+        self,
+        cache: AsyncSessionCache,
+        shard: int,
+        *,
+        limit: int,
+        lease: ShardLease | None = None,
+        lease_ttl_ms: int = LEASE_TTL_MS,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Work on one shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job, and how it is run unless somebody says otherwise."""
+
+    run: Run
+    about: str
+    """What it does, in a few words."""
+    every_s: int | None
+    """How often each shard's turn comes; None: whenever a session of it is overdue."""
+    limit: int
+    """Most sessions of a shard that one run looks at."""
+
+
+JOBS: Final[dict[str, Job]] = {
+    "expire": Job(expire.run, "removes overdue sessions", None, 20_000),
+    "prune": Job(prune.run, "trims transcripts to what the retention keeps", 300, 1_000_000),
+    "compact": Job(compact.run, "compresses messages that are seldom needed", 300, 20_000),
+    "reconcile": Job(reconcile.run, "makes lists, links and totals agree with the records", 3_600, 1_000_000),
+}
+"""By name."""
