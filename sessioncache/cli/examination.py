@@ -180,7 +180,7 @@ async def _rights(transport: AsyncTransport, keys: Keyspace) -> Finding:
             )
         if all(isinstance(answer, str) for answer in answers):
             return Finding("rights", Level.ok, f"user {user!r} may run all {len(wanted)} commands that were tried")
-    tried = await _ask(transport, stats_lua.read(shard=keys.shard(0), now_override_ms=None, rooms=()))
+    tried = await _ask(transport, stats_lua.read(shard=keys.shard(0), now_override_ms=None, others=()))
     if isinstance(tried, SessionCacheError):
         return Finding("rights", Level.problem, str(tried), "allow this user +evalsha +script|load and the keys ~sc:{*")
     return Finding("rights", Level.ok, "scripts run on the keys of this namespace (ACL DRYRUN is not allowed here)")
@@ -242,7 +242,7 @@ async def _workers(transport: AsyncTransport, keys: Keyspace, health_url: str | 
 async def _traces(transport: AsyncTransport, keys: Keyspace) -> Finding:
     """What the namespace itself tells of workers: leases that were taken, sessions that wait."""
     answers = await transport.call_many(
-        [stats_lua.read(shard=shard, now_override_ms=None, rooms=()) for shard in keys], return_errors=True
+        [stats_lua.read(shard=shard, now_override_ms=None, others=()) for shard in keys], return_errors=True
     )
     shards = [answer for answer in answers if isinstance(answer, ShardStats)]
     lag_ms = max((s.now_ms - s.oldest_due_ms for s in shards if 0 < s.oldest_due_ms <= s.now_ms), default=0)

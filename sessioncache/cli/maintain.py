@@ -113,7 +113,9 @@ async def _one_shard(cache: AsyncSessionCache, job: Job, shard: int, limit: int)
     lease = await cache.upkeep.acquire(shard, job.value, holder=holder, ttl_ms=LEASE_TTL_MS)
     if lease is None:
         return None
+    report = None
     try:
-        return await RUNS[job](cache, shard, limit=limit, lease=lease)
+        report = await RUNS[job](cache, shard, limit=limit, lease=lease)
+        return report
     finally:
-        await cache.upkeep.release(lease)
+        await cache.upkeep.release(lease, seen=None if report is None else report.passed)

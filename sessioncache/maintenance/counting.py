@@ -33,6 +33,8 @@ class ShardCount:
     sessions: dict[SessionId, Counters | None] = field(default_factory=dict)
     """What the record of every session counts; None: known to the lists, but gone."""
     torn: set[SessionId] = field(default_factory=set)
+    sealed: dict[SessionId, int] = field(default_factory=dict)
+    """How many messages are compressed, of those that have any."""
 
     def take(self, session_id: SessionId, found: Counters | SessionCacheError | None) -> None:
         """Note what a record says. A torn session is in the totals as long as something of it is there."""

@@ -69,6 +69,7 @@ async def run(
             report.done = False
             report.note("the limit was reached before the end of the shard: its totals were not compared")
             return report
+        report.seen = {"torn": len(count.torn), "sealed": sum(count.sealed.values())}
         await _settle(cache, shard, batches, count)
         await _walk_links(cache, shard, batches)
         return report
@@ -136,6 +137,8 @@ async def _compare(
             report.note(f"{session_id!r} is torn: its record disagrees with its transcript or a room")
             continue
         count.torn.discard(session_id)
+        if reindexed.sealed:
+            count.sealed[session_id] = reindexed.sealed
         report.changed += bool(reindexed.repaired)
         for name in reindexed.repaired:
             report.add(name)

@@ -27,11 +27,18 @@ class Report:
     """Sessions, lists or totals that were changed."""
     details: dict[str, int] = field(default_factory=dict)
     """What was found and done, by name; the names are those of `sessioncache.metrics.names.FINDINGS`."""
+    seen: dict[str, int] = field(default_factory=dict)
+    """What a run that came to the end of the shard saw there, for `ShardStats`: `torn` and `sealed`."""
     notes: list[str] = field(default_factory=list)
     """What a person should look at, a sentence each."""
     done: bool = True
     """False: the limit was reached first, or the shard never held still; run it again."""
     duration_s: float = 0.0
+
+    @property
+    def passed(self) -> dict[str, int] | None:
+        """What to note of a run that came to the end of its shard; None: it did not."""
+        return self.seen if self.done or self.seen else None
 
     def add(self, name: str, count: int = 1) -> None:
         """Count something that was found or done; nothing for 0."""
@@ -51,6 +58,8 @@ class Report:
         self.changed += other.changed
         for name, count in other.details.items():
             self.add(name, count)
+        for name, count in other.seen.items():
+            self.seen[name] = self.seen.get(name, 0) + count
         for text in other.notes:
             self.note(text)
         self.done = self.done and other.done

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sessioncache import errors
+from sessioncache.types import JOBS
 from sessioncache.wire.keys import ROOMS
 
-__all__ = ["FINDINGS", "LABELS", "METRICS", "RUN_OUTCOMES", "TASKS", "Label", "Metric"]
-
-TASKS: Final = ("expire", "prune", "reconcile", "compact", "collect", "summarise", "archive", "relieve")
-"""The background jobs."""
+__all__ = ["FINDINGS", "LABELS", "METRICS", "RUN_OUTCOMES", "Label", "Metric"]
 
 FINDINGS: Final = {
     "expired": "sessions removed after their deadline",
@@ -93,7 +91,7 @@ LABELS: Final = {
         "what came of it: a small fixed set for each metric",
         frozenset({*CALL_OUTCOMES, *RUN_OUTCOMES, "hit", "miss"}),
     ),
-    "task": Label("a background job; Prometheus has another use for the label `job`", frozenset(TASKS)),
+    "task": Label("a background job; Prometheus has another use for the label `job`", frozenset(JOBS)),
     "finding": Label("what a job found or did: a key of `FINDINGS`", frozenset(FINDINGS)),
     "namespace": Label("one of the namespaces that this process was started for", most=1_000),
     "room": Label("what sessions have beside their messages", frozenset(ROOMS)),

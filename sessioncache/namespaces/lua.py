@@ -24,7 +24,7 @@ def open_(*, config: Key, shards: int, schema: int) -> Call[dict[str, str]]:
 
 
 def info(*, config: Key, section: str) -> Call[dict[str, str]]:
-    """INFO of one section, from the server that has the namespace's configuration."""
+    """INFO of one section, from the server that has a key: that of the namespace's configuration, say."""
 
     def decode(reply: bytes) -> dict[str, str]:
         lines = (line.partition(":") for line in reply.decode(errors="replace").splitlines() if ":" in line)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from time import perf_counter
+from typing import Final
+
+from sessioncache.errors import BackendError, SessionCacheError
 from sessioncache.stats import lua
 from sessioncache.stats.models import NamespaceStats, ShardStats
+from sessioncache.stats.server import ServerStats
 from sessioncache.transport.base import AsyncTransport
-from sessioncache.wire.keys import ROOMS, Keyspace
+from sessioncache.types import JOBS
+from sessioncache.wire.keys import ROOMS, Keyspace, ShardKeys
 
 __all__ = ["AsyncStats"]
+
+OTHERS: Final = (*ROOMS, "seen:sealed", "seen:torn", *(f"passed:{job}" for job in JOBS))
+"""What is read of a shard's totals besides the fixed ones."""
+
+SHARDS_ASKED_MAX: Final = 256
 
 
 class AsyncStats:
@@ -19,24 +31,43 @@ class AsyncStats:
 
     async def get(self) -> NamespaceStats:
         """The namespace's totals. Exact in each shard at one moment, not across shards."""
-        shards = await self.shards()
-        lags = [shard.now_ms - shard.oldest_due_ms for shard in shards if 0 < shard.oldest_due_ms <= shard.now_ms]
-        return NamespaceStats(
-            namespace=self._keys.namespace,
-            shards=self._keys.shards,
-            sessions=sum(shard.sessions - shard.overdue for shard in shards),
-            messages=sum(shard.messages for shard in shards),
-            bytes=sum(shard.bytes for shard in shards),
-            overdue=sum(shard.overdue for shard in shards),
-            lag_ms=max(lags, default=0),
-            changes=sum(shard.feed_seq for shard in shards),
-            rooms={room: sum(shard.rooms[room] for shard in shards) for room in ROOMS},
-        )
+        return NamespaceStats.of(self._keys.namespace, await self.shards())
 
     async def shards(self) -> list[ShardStats]:
         """The totals of every shard."""
         calls = [
-            lua.read(shard=shard, now_override_ms=self._keys.now_override_ms, rooms=tuple(ROOMS))
-            for shard in self._keys
+            lua.read(shard=shard, now_override_ms=self._keys.now_override_ms, others=OTHERS) for shard in self._keys
         ]
         return await self._transport.call_many(calls)
+
+    async def servers(self) -> list[ServerStats]:
+        """What the primaries that hold the namespace tell about themselves (INFO), in the order of their first shards.
+
+        One round trip to a single server; to a cluster, one that asks who holds what, and one for each primary. A
+        primary of a cluster that does not answer is left out. Of more than 256 shards, 256 are asked for.
+
+        Raises:
+            BackendError: the server is away, or forbids INFO.
+        """
+        count = self._keys.shards
+        asked = [self._keys.shard(number) for number in range(0, count, max(1, count // SHARDS_ASKED_MAX))]
+        first = await self._server(asked[0], 0)
+        if not first.is_cluster or len(asked) == 1:
+            return [first]
+        answers = await self._transport.call_many(
+            [lua.info(shard=shard, section="server") for shard in asked], return_errors=True
+        )
+        holders: dict[str, ShardKeys] = {}
+        for shard, told in zip(asked, answers, strict=True):
+            if not isinstance(told, SessionCacheError):
+                holders.setdefault(told.get("run_id", ""), shard)
+        found: list[ServerStats] = []
+        for node, shard in enumerate(holders.values()):
+            with suppress(BackendError):
+                found.append(await self._server(shard, node))
+        return found
+
+    async def _server(self, shard: ShardKeys, node: int) -> ServerStats:
+        started = perf_counter()
+        info = await self._transport.call(lua.info(shard=shard, section="default"))
+        return ServerStats.of(info, node=node, response_s=perf_counter() - started)

@@ -6,20 +6,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from sessioncache.stats.models import ShardStats
+from sessioncache.types import JOBS
 from sessioncache.wire.call import Call, optional
-from sessioncache.wire.keys import RoomName, ShardKeys
+from sessioncache.wire.keys import ROOMS, ShardKeys
 from sessioncache.wire.script import load_script
 
-__all__ = ["read"]
+__all__ = ["info", "read"]
 
 
-def read(*, shard: ShardKeys, now_override_ms: int | None, rooms: Sequence[RoomName]) -> Call[ShardStats]:
+def info(*, shard: ShardKeys, section: str) -> Call[dict[str, str]]:
+    """INFO of a section, from the primary that has the shard."""
+
+    def decode(reply: bytes) -> dict[str, str]:
+        lines = (line.partition(":") for line in reply.decode(errors="replace").splitlines() if ":" in line)
+        return {name: value for name, _, value in lines}
+
+    return Call("stats.info", "INFO", (), (section,), decode=decode, routed_by=shard.totals)
+
+
+def read(*, shard: ShardKeys, now_override_ms: int | None, others: Sequence[str]) -> Call[ShardStats]:
     """`stats/read.lua`."""
     keys = (shard.totals, shard.by_updated, shard.deadlines, shard.feed)
-    args = (optional(now_override_ms), *rooms)
+    args = (optional(now_override_ms), *others)
 
     def decode(reply: list[Any]) -> ShardStats:
-        reply[-1] = dict(zip(rooms, reply[-1], strict=True))
-        return ShardStats(shard.index, *reply)
+        *known, counts = reply
+        found = dict(zip(others, counts, strict=True))
+        rooms = {room: found[room] for room in ROOMS if room in found}
+        passed = {job: found[f"passed:{job}"] for job in JOBS if found.get(f"passed:{job}")}
+        noted: tuple[Any, ...] = (rooms, found.get("seen:sealed", 0), found.get("seen:torn", 0), passed)
+        return ShardStats(shard.index, *known, *noted)
 
     return Call("stats.read", load_script("stats.read"), keys, args, decode=decode)

@@ -8,14 +8,14 @@
 --   feed        stream
 -- ARGV
 --   now_override_ms  integer
---   rooms            text...  names of rooms
--- REPLY   sessions messages bytes feed_seq indexed overdue oldest_due_ms feed_length now_ms rooms;
---         rooms are the entries of all sessions in each room, in the order of the arguments
+--   others           text...  names of further totals: rooms, and what jobs have noted
+-- REPLY   sessions messages bytes feed_seq indexed overdue oldest_due_ms feed_length now_ms others;
+--         others in the order of the arguments, 0 where there is nothing
 -- ERRORS  -
 -- EMITS   -
 local now = server_now_ms()
 local stored = redis.call('HMGET', totals, 'sessions', 'messages', 'bytes', 'feed_seq')
-local entries = #rooms > 0 and redis.call('HMGET', totals, unpack(rooms)) or {}
+local entries = #others > 0 and redis.call('HMGET', totals, unpack(others)) or {}
 for i, count in ipairs(entries) do
   entries[i] = tonumber(count) or 0
 end

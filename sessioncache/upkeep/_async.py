@@ -101,10 +101,24 @@ class AsyncUpkeep:
         )
         return replace(lease, until_ms=await self._transport.call(call))
 
-    async def release(self, lease: ShardLease) -> bool:
-        """Give a lease back; False if it was not held any more. One round trip."""
-        key = self._keys.shard(lease.shard).lease(lease.job)
-        return await self._transport.call(lua.release(lease=key, holder=lease.holder, token=lease.token))
+    async def release(self, lease: ShardLease, *, seen: Mapping[str, int] | None = None) -> bool:
+        """Give a lease back; False if it was not held any more. One round trip.
+
+        Args:
+            lease: what is given back.
+            seen: what a run that came to the end of the shard saw there, for `ShardStats`; None: it did not come there.
+        """
+        keys = self._keys.shard(lease.shard)
+        call = lua.release(
+            shard=keys,
+            lease=keys.lease(lease.job),
+            holder=lease.holder,
+            now_override_ms=self._keys.now_override_ms,
+            token=lease.token,
+            job="" if seen is None else lease.job,
+            seen=[part for name, count in (seen or {}).items() for part in (name, str(count))],
+        )
+        return await self._transport.call(call)
 
     async def due(self, shard: int, *, limit: int) -> list[tuple[SessionId, int]]:
         """Sessions past their deadline, the longest overdue first, with for how many milliseconds."""

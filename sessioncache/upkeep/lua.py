@@ -136,10 +136,10 @@ def reindex(
 ) -> Call[Reindexed]:
     """`upkeep/reindex.lua`."""
 
-    def decode(reply: list[bytes]) -> Reindexed:
-        state, *repaired = (part.decode() for part in reply)
-        named: Any = state
-        return Reindexed(named, tuple(repaired))
+    def decode(reply: list[Any]) -> Reindexed:
+        state, sealed, *repaired = reply
+        named: Any = state.decode()
+        return Reindexed(named, int(sealed), tuple(name.decode() for name in repaired))
 
     args = (session.escaped, optional(now_override_ms), lease_token, listed_user or "", int(listed_user is not None))
     keys = (*session.group, lease)
@@ -306,7 +306,17 @@ def renew(*, lease: Key, now_override_ms: int | None, holder: str, token: int, t
     return Call("upkeep.renew", load_script("upkeep.renew"), (lease,), args, decode=int, writes=True)
 
 
-def release(*, lease: Key, holder: str, token: int) -> Call[bool]:
+def release(
+    *,
+    shard: ShardKeys,
+    lease: Key,
+    holder: str,
+    now_override_ms: int | None,
+    token: int,
+    job: str,
+    seen: Sequence[str],
+) -> Call[bool]:
     """`upkeep/release.lua`: whether it was held."""
-    script = load_script("upkeep.release")
-    return Call("upkeep.release", script, (lease,), (holder, token), decode=bool, writes=True)
+    args: tuple[Arg, ...] = (holder, optional(now_override_ms), token, job, *seen)
+    keys = (lease, shard.totals)
+    return Call("upkeep.release", load_script("upkeep.release"), keys, args, decode=bool, writes=True)

@@ -122,6 +122,8 @@ class Reindexed:
     """What the comparison of one record with its shard's lists found."""
 
     state: Literal["live", "gone", "torn"]
+    sealed: int
+    """How many of its messages are compressed."""
     repaired: tuple[str, ...]
     """Lists that were wrong and are right now: `by-updated`, `by-user`, `deadlines`."""
 

@@ -10,7 +10,7 @@
 --   lease_token      integer  0: none
 --   listed_user      text     user under which the id was found in by-user
 --   listed           integer  1: the id was found there
--- REPLY   state, then what was repaired: by-updated, by-user, deadlines; state is live, gone or torn
+-- REPLY   state, how many messages are sealed, then what was repaired: by-updated, by-user, deadlines; state is live, gone or torn
 -- ERRORS  SCLEASE
 -- EMITS   -
 local err = refuse_fenced()
@@ -20,9 +20,9 @@ end
 local s
 s, err = load_session()
 if err or (s and (refuse_torn(s) or refuse_torn_rooms())) then
-  return { 'torn' }
+  return { 'torn', 0 }
 end
-local repaired = { s and 'live' or 'gone' }
+local repaired = { s and 'live' or 'gone', s and s.sealed and s.sealed.messages or 0 }
 local function repair(name, wrong)
   if wrong then
     repaired[#repaired + 1] = name

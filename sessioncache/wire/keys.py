@@ -181,7 +181,9 @@ CATALOGUE: Final[tuple[KeyKind, ...]] = (
     KeyKind("by_updated", "sc:{<ns>:<shard>}:by-updated", "zset", "never", "escaped id, scored by updated_at"),
     KeyKind("by_user", "sc:{<ns>:<shard>}:by-user", "zset", "never", "user, NUL, escaped id; all scored 0"),
     KeyKind("deadlines", "sc:{<ns>:<shard>}:deadlines", "zset", "never", "escaped id, scored by deadline"),
-    KeyKind("totals", "sc:{<ns>:<shard>}:totals", "hash", "never", "sessions, messages, bytes, and the feed's counter"),
+    KeyKind(
+        "totals", "sc:{<ns>:<shard>}:totals", "hash", "never", "what the sessions hold together, and what jobs saw"
+    ),
     KeyKind("feed", "sc:{<ns>:<shard>}:feed", "stream", "never", "what changed in this shard, capped"),
     KeyKind("policy", "sc:{<ns>:<shard>}:policy", "hash", "never", "the shard's copy of the retention policy"),
     KeyKind(

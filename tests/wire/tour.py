@@ -259,7 +259,7 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     with suppress(ScriptFailure):
         # fakeredis has no INFO.
         await cache.upkeep.memory(shard)
-    await cache.upkeep.release(lease)
+    await cache.upkeep.release(lease, seen={"torn": 0})
     await _evict(cache, shard)
     await _after_the_deadline(cache, here)
 

@@ -317,7 +317,7 @@ async def test_a_server_that_hangs_does_not_hold_up_the_end(office: Office, monk
     releasing: list[str] = []
     cache = office.caches[office.settings.namespaces[0]]
 
-    async def release(_lease: ShardLease) -> bool:
+    async def release(_lease: ShardLease, **_seen: object) -> bool:
         releasing.append("begun")
         await asyncio.Event().wait()
         return True

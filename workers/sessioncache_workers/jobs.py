@@ -84,12 +84,14 @@ async def _under_lease(office: Office, name: str, namespace: str, shard: int, ru
     lease = await cache.upkeep.acquire(shard, name, holder=office.holder(), ttl_ms=ttl_ms)
     if lease is None:
         return None
+    report = None
     try:
-        return await run(cache, shard, lease=lease, lease_ttl_ms=ttl_ms)
+        report = await run(cache, shard, lease=lease, lease_ttl_ms=ttl_ms)
+        return report
     finally:
         try:
             async with asyncio.timeout(RELEASE_LIMIT_S):
-                await cache.upkeep.release(lease)
+                await cache.upkeep.release(lease, seen=None if report is None else report.passed)
         except (BackendError, TimeoutError) as error:
             # It runs out by itself.
             reason = getattr(error, "code", "timeout")
