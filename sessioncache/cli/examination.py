@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from sessioncache.cli.findings import (
+    Check,
     Finding,
     Level,
     judge_clock,
@@ -26,6 +27,7 @@ from sessioncache.cli.findings import (
     judge_replicas,
     judge_version,
 )
+from sessioncache.cli.trial import try_session
 from sessioncache.cli.up import hide_password
 from sessioncache.errors import AccessDenied, ConfigurationError, SessionCacheError
 from sessioncache.namespaces import lua, questions
@@ -49,6 +51,7 @@ JOBS: Final = ("expire", "prune", "reconcile")
 HEALTH_URL: Final = "http://127.0.0.1:9464"
 """Where a worker of this machine listens, unless it was told otherwise."""
 
+SERVER_CHECKS: Final = frozenset({Check.version, Check.eviction, Check.persistence, Check.memory, Check.replicas})
 SECTIONS: Final = ("server", "memory", "persistence", "replication")
 
 COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
@@ -79,20 +82,38 @@ KEY_COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
 """Commands that the scripts call on a namespace's keys, with arguments for a dry run."""
 
 
-async def examine(settings: Settings, health_url: str | None) -> list[Finding]:
-    """Everything that was looked at, in the order in which it is worth fixing."""
+async def examine(
+    settings: Settings, health_url: str | None, wanted: frozenset[Check] = frozenset(Check) - {Check.session}
+) -> list[Finding]:
+    """What was asked for, in the order in which it is worth fixing; in any case, that the server cannot be reached."""
     keys = Keyspace(settings.namespace, settings.shards)
     transport = connect(settings)
     try:
         reached, findings = await _reach(transport, keys, settings)
         if reached:
-            findings += await _server(transport, keys)
-            findings.append(await _rights(transport, keys))
-            findings += await _namespace(transport, keys)
-            findings.append(await _clock(transport, keys))
-        findings.append(await _workers(transport, keys, health_url, reached=reached))
+            findings += await _reached(transport, keys, settings, wanted)
+        if Check.workers in wanted:
+            findings.append(await _workers(transport, keys, health_url, reached=reached))
     finally:
         await transport.aclose()
+    # A check that was not asked for may have come along with one that was.
+    return [finding for finding in findings if finding.check in wanted or (finding.check == "server" and not reached)]
+
+
+async def _reached(
+    transport: AsyncTransport, keys: Keyspace, settings: Settings, wanted: frozenset[Check]
+) -> list[Finding]:
+    findings: list[Finding] = []
+    if wanted & SERVER_CHECKS:
+        findings += await _server(transport, keys)
+    if Check.rights in wanted:
+        findings.append(await _rights(transport, keys))
+    if wanted & {Check.shards, Check.schema}:
+        findings += await _namespace(transport, keys)
+    if Check.clock in wanted:
+        findings.append(await _clock(transport, keys))
+    if Check.session in wanted:
+        findings.append(await try_session(settings))
     return findings
 
 

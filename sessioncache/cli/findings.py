@@ -14,6 +14,7 @@ from sessioncache.errors import ConfigurationError
 from sessioncache.namespaces.server import ServerFacts, advice_on_eviction, refuse_old_server
 
 __all__ = [
+    "Check",
     "Finding",
     "Level",
     "judge_clock",
@@ -28,6 +29,23 @@ CLOCK_WARNING_S: Final = 2.0
 CLOCK_PROBLEM_S: Final = 60.0
 MEMORY_WARNING: Final = 0.8
 MEMORY_PROBLEM: Final = 0.95
+
+
+class Check(StrEnum):
+    """What is looked at, in the order in which it is worth fixing."""
+
+    server = "server"
+    version = "version"
+    eviction = "eviction"
+    persistence = "persistence"
+    memory = "memory"
+    replicas = "replicas"
+    rights = "rights"
+    shards = "shards"
+    schema = "schema"
+    clock = "clock"
+    session = "session"
+    workers = "workers"
 
 
 class Level(StrEnum):

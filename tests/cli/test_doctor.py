@@ -23,6 +23,7 @@ from sessioncache.embedded.ports import free_port
 from sessioncache.namespaces.server import ServerFacts
 from tests.cli.conftest import Command
 from tests.engines import Engine
+from tests.engines.raw import client_for
 
 CHECKS = [
     "server",
@@ -98,6 +99,57 @@ def test_a_wrong_shard_count_does_not_end_it(command: Command, cache: SessionCac
     assert [item["check"] for item in found.objects] == CHECKS
     (shards,) = [item for item in found.objects if item["check"] == "shards"]
     assert (shards["level"], "--shards 4" in shards["remedy"]) == ("problem", True)
+
+
+@pytest.mark.engines("valkey", "cluster")
+def test_a_session_on_trial(command: Command, cache: SessionCache) -> None:
+    """Where it is asked to, it writes, reads and deletes a session, and leaves none behind."""
+    found = command("doctor", "--json", "--only", "session")
+    assert found.code == 0, found.err
+    assert [(item["check"], item["level"]) for item in found.objects] == [("session", "ok")]
+    assert "session" in {item["check"] for item in command("doctor", "--json", "--try-session").objects}
+    assert cache.sessions.count() == 0
+
+
+@pytest.mark.engines("acl")
+def test_a_session_of_a_user_without_rights(command: Command, cache: SessionCache) -> None:
+    """A session that cannot be written is a problem, said once for its namespace, and the other one is looked at."""
+    allowed = cache.settings.namespace
+    found = command("doctor", allowed, "nobody-s", "--json", "--only", "session")
+    assert found.code == 1
+    levels = {(item["namespace"], item["check"], item["level"]) for item in found.objects}
+    assert (allowed, "session", "ok") in levels
+    assert {level for namespace, _, level in levels if namespace == "nobody-s"} == {"problem"}
+
+
+@pytest.mark.engines("valkey")
+def test_only_what_was_asked_for(command: Command, cache: SessionCache) -> None:
+    """`--only` leaves the rest out, for each of several namespaces."""
+    cache.transcripts.append("s", {"a": 1})
+    names = [cache.settings.namespace, "another"]
+    found = command("doctor", *names, "--json", "--only", "schema", "--only", "eviction")
+    assert found.code == 0, found.err
+    seen = [(item["namespace"], item["check"]) for item in found.objects]
+    assert seen == [(name, check) for name in names for check in ("eviction", "schema")]
+    assert command("doctor", "a b").code == 4
+
+
+@pytest.mark.engines("valkey")
+def test_a_newer_schema(command: Command, cache: SessionCache, engine: Engine) -> None:
+    """Data of a later release are a problem that names both versions, so that nobody goes back to this one."""
+    cache.transcripts.append("s", {"a": 1})
+    with client_for(engine, cache.keys.config) as raw:
+        raw.hset(cache.keys.config, "schema", "99")
+    found = command("doctor", "--json", "--only", "schema")
+    assert found.code == 1
+    assert [(item["level"], "schema 99" in item["text"]) for item in found.objects] == [("problem", True)]
+
+
+def test_an_unreachable_server_is_told_in_any_case(bare: Command) -> None:
+    """Whatever was asked for, a server that is not there is the finding, and never silence."""
+    found = bare("doctor", "--url", f"redis://127.0.0.1:{free_port()}", "--json", "--only", "schema")
+    assert found.code == 1
+    assert [(item["check"], item["level"]) for item in found.objects] == [("server", "problem")]
 
 
 def test_no_server(bare: Command) -> None:
