@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sessioncache.leases._async import AsyncLeases
     from sessioncache.qa._async import AsyncQA
     from sessioncache.retention._async import AsyncRetention
+    from sessioncache.schedule._async import AsyncSchedule
     from sessioncache.stats._async import AsyncStats
     from sessioncache.traces._async import AsyncTraces
     from sessioncache.upkeep._async import AsyncUpkeep
@@ -84,6 +85,7 @@ class AsyncSessionCache:
         self.server: ServerFacts | None = None
         """What the server told about itself when the cache was opened."""
         self._lowest = transport
+        self._claims = True
         self.connection = ConnectionState()
         """How the connection stands, by the calls that were made."""
         self._transport = AsyncWatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
@@ -187,6 +189,13 @@ class AsyncSessionCache:
         return AsyncUpkeep(self._transport, self.keys)
 
     @cached_property
+    def schedule(self) -> AsyncSchedule:
+        """For workers."""
+        from sessioncache.schedule._async import AsyncSchedule
+
+        return AsyncSchedule(self._transport, self.keys)
+
+    @cached_property
     def documents(self) -> AsyncDocuments:
         """Named JSON documents of sessions."""
         from sessioncache.documents._async import AsyncDocuments
@@ -221,6 +230,49 @@ class AsyncSessionCache:
         return cls(connect(settings, near), settings, codec=codec, hooks=hooks, near=near)
 
     @classmethod
+    async def find(
+        cls,
+        url: str | None = None,
+        *,
+        namespace: str | None = None,
+        codec: Codec | None = None,
+        hooks: Sequence[TelemetryHook] = (),
+        **options: Any,
+    ) -> Self | None:
+        """A cache of a namespace that is there, with the shard count that it was created with. Creates nothing, ever.
+
+        For what looks after namespaces that others make. One round trip, which is not repeated.
+
+        Args:
+            url: as in `from_url`, like the others.
+            namespace: the tenant.
+            codec: how payloads are stored.
+            hooks: hear of every call.
+            options: fields of `Settings`; `shards` among them is not looked at.
+
+        Returns:
+            None where nobody has created the namespace.
+
+        Raises:
+            ConfigurationError: a URL, name or option that cannot work, or a namespace of a newer release.
+            BackendError: the server cannot be reached.
+        """
+        settings = make_settings(url, namespace, options)
+        near = NearCache.of(settings)
+        transport = connect(settings, near)
+        try:
+            shards = await AsyncNamespaces(Keyspace(settings.namespace, 1)).shard_count(transport)
+        except BaseException:
+            await transport.aclose()
+            raise
+        if shards is None:
+            await transport.aclose()
+            return None
+        found = cls(transport, settings.model_copy(update={"shards": shards}), codec=codec, hooks=hooks, near=near)
+        found._claims = False
+        return found
+
+    @classmethod
     def from_client(
         cls,
         client: Redis,
@@ -252,7 +304,7 @@ class AsyncSessionCache:
         return self
 
     async def _prepare(self, transport: AsyncTransport) -> None:
-        self.server = await AsyncNamespaces(self.keys).open(transport)
+        self.server = await AsyncNamespaces(self.keys).open(transport, claim=self._claims)
 
     def session(self, session_id: SessionId) -> AsyncSessionHandle:
         """A handle with the id filled in. Sends nothing; the session need not exist."""

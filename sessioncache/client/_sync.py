@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sessioncache.leases._sync import Leases
     from sessioncache.qa._sync import QA
     from sessioncache.retention._sync import Retention
+    from sessioncache.schedule._sync import Schedule
     from sessioncache.stats._sync import Stats
     from sessioncache.traces._sync import Traces
     from sessioncache.upkeep._sync import Upkeep
@@ -85,6 +86,7 @@ class SessionCache:
         self.server: ServerFacts | None = None
         """What the server told about itself when the cache was opened."""
         self._lowest = transport
+        self._claims = True
         self.connection = ConnectionState()
         """How the connection stands, by the calls that were made."""
         self._transport = WatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
@@ -188,6 +190,13 @@ class SessionCache:
         return Upkeep(self._transport, self.keys)
 
     @cached_property
+    def schedule(self) -> Schedule:
+        """For workers."""
+        from sessioncache.schedule._sync import Schedule
+
+        return Schedule(self._transport, self.keys)
+
+    @cached_property
     def documents(self) -> Documents:
         """Named JSON documents of sessions."""
         from sessioncache.documents._sync import Documents
@@ -222,6 +231,49 @@ class SessionCache:
         return cls(connect(settings, near), settings, codec=codec, hooks=hooks, near=near)
 
     @classmethod
+    def find(
+        cls,
+        url: str | None = None,
+        *,
+        namespace: str | None = None,
+        codec: Codec | None = None,
+        hooks: Sequence[TelemetryHook] = (),
+        **options: Any,
+    ) -> Self | None:
+        """A cache of a namespace that is there, with the shard count that it was created with. Creates nothing, ever.
+
+        For what looks after namespaces that others make. One round trip, which is not repeated.
+
+        Args:
+            url: as in `from_url`, like the others.
+            namespace: the tenant.
+            codec: how payloads are stored.
+            hooks: hear of every call.
+            options: fields of `Settings`; `shards` among them is not looked at.
+
+        Returns:
+            None where nobody has created the namespace.
+
+        Raises:
+            ConfigurationError: a URL, name or option that cannot work, or a namespace of a newer release.
+            BackendError: the server cannot be reached.
+        """
+        settings = make_settings(url, namespace, options)
+        near = NearCache.of(settings)
+        transport = connect(settings, near)
+        try:
+            shards = Namespaces(Keyspace(settings.namespace, 1)).shard_count(transport)
+        except BaseException:
+            transport.close()
+            raise
+        if shards is None:
+            transport.close()
+            return None
+        found = cls(transport, settings.model_copy(update={"shards": shards}), codec=codec, hooks=hooks, near=near)
+        found._claims = False
+        return found
+
+    @classmethod
     def from_client(
         cls,
         client: Redis,
@@ -253,7 +305,7 @@ class SessionCache:
         return self
 
     def _prepare(self, transport: Transport) -> None:
-        self.server = Namespaces(self.keys).open(transport)
+        self.server = Namespaces(self.keys).open(transport, claim=self._claims)
 
     def session(self, session_id: SessionId) -> SessionHandle:
         """A handle with the id filled in. Sends nothing; the session need not exist."""

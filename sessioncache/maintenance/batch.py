@@ -6,22 +6,22 @@ learns whether its lease was taken over; within a batch the fencing token in eve
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter
 from typing import Final, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import BackendError, ConfigurationError, LeaseError, ScriptFailure, SessionCacheError
+from sessioncache.maintenance.pace import BATCH, Pace, next_pace
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId, check_limit
 from sessioncache.upkeep import ShardLease
 
-__all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "chunks"]
-
-BATCH: Final = 500
-"""Most sessions in one round trip."""
+__all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "chunks", "pace_of"]
 
 LEASE_TTL_MS: Final = 30_000
 """How long a lease is held without being renewed."""
@@ -30,6 +30,28 @@ Progress: TypeAlias = Callable[[Report], None]
 """Called after every batch with the report so far; it must be quick."""
 
 T = TypeVar("T")
+
+
+class _Pacing:
+    """What the runs of one process on one cache know of the server together."""
+
+    def __init__(self) -> None:
+        self.paces: dict[str, Pace] = {}
+        """By job: what was learnt by one run, the next one begins with."""
+        self.together = 0
+        """Runs that are going on."""
+
+
+_PACING: WeakKeyDictionary[AsyncSessionCache, _Pacing] = WeakKeyDictionary()
+
+
+def pace_of(cache: AsyncSessionCache, job: str) -> Pace:
+    """How a job goes about its batches in this process now."""
+    return _pacing(cache).paces.get(job, Pace())
+
+
+def _pacing(cache: AsyncSessionCache) -> _Pacing:
+    return _PACING.setdefault(cache, _Pacing())
 
 
 def chunks(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
@@ -51,38 +73,71 @@ class Batches:
         lease: ShardLease | None = None,
         lease_ttl_ms: int = LEASE_TTL_MS,
         progress: Progress | None = None,
+        paced: bool = True,
     ) -> None:
+        """Describe a run.
+
+        Args:
+            cache: of the namespace.
+            report: what it adds to.
+            limit: most sessions to examine.
+            lease: on the shard.
+            lease_ttl_ms: how long it is renewed for.
+            progress: called after every batch.
+            paced: whether to make way for others; False for what cannot wait.
+        """
         self.report = report
         self.lease = lease
         self._cache = cache
         self._limit = check_limit(limit, what="limit", at_least=1)
         self._lease_ttl_ms = lease_ttl_ms
         self._progress = progress
+        self._paced = paced
+        self._seen = report.examined
+        self._began = perf_counter()
 
     @contextmanager
     def timed(self) -> Iterator[Report]:
         """Note in the report how long the run took, also where it fails."""
-        started = perf_counter()
+        started = self._began = perf_counter()
+        pacing = _pacing(self._cache)
+        pacing.together += self._paced
         try:
             yield self.report
         finally:
+            pacing.together -= self._paced
             self.report.duration_s = perf_counter() - started
 
     @property
     def room(self) -> int:
         """How many sessions the next batch may examine; 0: the limit is reached."""
-        return max(0, min(BATCH, self._limit - self.report.examined))
+        batch = pace_of(self._cache, self.report.job).batch if self._paced else BATCH
+        return max(0, min(batch, self._limit - self.report.examined))
 
     async def ended(self) -> None:
-        """After each batch: tell the progress and hold on to the lease.
+        """After each batch: tell the progress, make way for others, and hold on to the lease.
 
         Raises:
             LeaseLost: somebody else has taken the shard over.
         """
         if self._progress is not None:
             self._progress(self.report)
+        if self._paced:
+            await self._make_way()
         if self.lease is not None:
             self.lease = await self._cache.upkeep.renew(self.lease, ttl_ms=self._lease_ttl_ms)
+        self._began = perf_counter()
+
+    async def _make_way(self) -> None:
+        sessions, self._seen = self.report.examined - self._seen, self.report.examined
+        pacing, job = _pacing(self._cache), self.report.job
+        took_s = perf_counter() - self._began
+        pace = next_pace(
+            pacing.paces.get(job, Pace()), sessions=sessions, took_s=took_s, together=max(pacing.together, 1)
+        )
+        pacing.paces[job] = pace
+        if pace.pause_s:
+            await asyncio.sleep(pace.pause_s)
 
     def own(self, session_ids: Iterable[SessionId], shard: int) -> list[SessionId]:
         """Those of the ids that belong to the shard. Others were put in its lists by something else, and stay there."""

@@ -158,7 +158,7 @@ async def run_all(
     """
     if not 0 < low < high <= 1:
         raise InvalidArgument(f"low and high must be shares with 0 < low < high <= 1, not {low} and {high}")
-    batches = Batches(caches[0], Report(JOB, None), limit=limit, progress=progress)
+    batches = Batches(caches[0], Report(JOB, None), limit=limit, progress=progress, paced=False)
     with batches.timed() as report:
         for node in await _nodes(caches):
             maximum = bytes_max or node.memory.limit

@@ -21,16 +21,38 @@ class AsyncNamespaces:
     def __init__(self, keys: Keyspace) -> None:
         self._keys = keys
 
-    async def open(self, transport: AsyncTransport) -> ServerFacts:
-        """Claim or check the namespace, and look at the server. One round trip.
+    async def shard_count(self, transport: AsyncTransport) -> int | None:
+        """The shard count that the namespace was created with; None where nobody has created it. One round trip.
 
         Raises:
-            ConfigurationError: another shard count or a newer schema is stored, or the server is too old.
+            ConfigurationError: a newer schema is stored.
+        """
+        stored = await transport.call(lua.stored(config=self._keys.config))
+        if stored is None:
+            return None
+        shards, schema = stored
+        if schema > SCHEMA:
+            raise ConfigurationError(
+                f"namespace {self._keys.namespace!r}: the namespace has schema {schema}, this release knows {SCHEMA}: "
+                "upgrade sessioncache"
+            )
+        return shards
+
+    async def open(self, transport: AsyncTransport, *, claim: bool = True) -> ServerFacts:
+        """Claim or check the namespace, and look at the server. One round trip.
+
+        Args:
+            transport: the lowest one.
+            claim: False: a namespace that is not there is not made.
+
+        Raises:
+            ConfigurationError: another shard count or a newer schema is stored, the server is too old, or the namespace
+                is not there and not to be made.
         """
         config = self._keys.config
         opened, server, memory = await transport.call_many(
             [
-                lua.open_(config=config, shards=self._keys.shards, schema=SCHEMA),
+                lua.open_(config=config, shards=self._keys.shards, schema=SCHEMA, claim=claim),
                 lua.info(config=config, section="server"),
                 lua.info(config=config, section="memory"),
             ],

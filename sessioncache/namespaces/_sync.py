@@ -22,16 +22,38 @@ class Namespaces:
     def __init__(self, keys: Keyspace) -> None:
         self._keys = keys
 
-    def open(self, transport: Transport) -> ServerFacts:
-        """Claim or check the namespace, and look at the server. One round trip.
+    def shard_count(self, transport: Transport) -> int | None:
+        """The shard count that the namespace was created with; None where nobody has created it. One round trip.
 
         Raises:
-            ConfigurationError: another shard count or a newer schema is stored, or the server is too old.
+            ConfigurationError: a newer schema is stored.
+        """
+        stored = transport.call(lua.stored(config=self._keys.config))
+        if stored is None:
+            return None
+        shards, schema = stored
+        if schema > SCHEMA:
+            raise ConfigurationError(
+                f"namespace {self._keys.namespace!r}: the namespace has schema {schema}, this release knows {SCHEMA}: "
+                "upgrade sessioncache"
+            )
+        return shards
+
+    def open(self, transport: Transport, *, claim: bool = True) -> ServerFacts:
+        """Claim or check the namespace, and look at the server. One round trip.
+
+        Args:
+            transport: the lowest one.
+            claim: False: a namespace that is not there is not made.
+
+        Raises:
+            ConfigurationError: another shard count or a newer schema is stored, the server is too old, or the namespace
+                is not there and not to be made.
         """
         config = self._keys.config
         opened, server, memory = transport.call_many(
             [
-                lua.open_(config=config, shards=self._keys.shards, schema=SCHEMA),
+                lua.open_(config=config, shards=self._keys.shards, schema=SCHEMA, claim=claim),
                 lua.info(config=config, section="server"),
                 lua.info(config=config, section="memory"),
             ],

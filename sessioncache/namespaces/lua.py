@@ -8,19 +8,28 @@ from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 from sessioncache.wire.script import load_script
 
-__all__ = ["info", "open_"]
+__all__ = ["info", "open_", "stored"]
 
 
-def open_(*, config: Key, shards: int, schema: int) -> Call[dict[str, str]]:
+def open_(*, config: Key, shards: int, schema: int, claim: bool) -> Call[dict[str, str]]:
     """`namespaces/open.lua`."""
 
     def decode(reply: list[Any]) -> dict[str, str]:
         names = (part.decode() for part in reply[::2])
         return dict(zip(names, (part.decode() for part in reply[1::2]), strict=True))
 
-    return Call(
-        "namespaces.open", load_script("namespaces.open"), (config,), (shards, schema), decode=decode, writes=True
-    )
+    args = (shards, schema, int(claim))
+    return Call("namespaces.open", load_script("namespaces.open"), (config,), args, decode=decode, writes=True)
+
+
+def stored(*, config: Key) -> Call[tuple[int, int] | None]:
+    """HMGET of a namespace's shard count and schema; None where there is no such namespace."""
+
+    def decode(reply: list[bytes | None]) -> tuple[int, int] | None:
+        shards, schema = reply
+        return None if shards is None else (int(shards), int(schema or 0))
+
+    return Call("namespaces.stored", "HMGET", (config,), ("shards", "schema"), decode=decode)
 
 
 def info(*, config: Key, section: str) -> Call[dict[str, str]]:

@@ -5,11 +5,14 @@
 -- ARGV
 --   shards  integer  shard count of the caller
 --   schema  integer  schema version of the caller
+--   claim   integer  0: a namespace that is not there is not made
 -- REPLY   name value …
 -- ERRORS  SCCONFIG
 -- EMITS   -
 local stored = redis.call('HMGET', config, 'shards', 'schema')
-if not stored[1] then
+if not stored[1] and claim == 0 then
+  return redis.error_reply('SCCONFIG there is no such namespace (any more)')
+elseif not stored[1] then
   redis.call('HSET', config, 'shards', shards, 'schema', schema)
 elseif tonumber(stored[1]) ~= shards then
   return redis.error_reply('SCCONFIG the namespace has ' .. stored[1] .. ' shards, this cache is set to ' .. shards ..

@@ -123,6 +123,49 @@ async def test_another_shard_count_is_refused(engine: Engine, namespace: str) ->
         raise AssertionError("it must not open")
 
 
+@pytest.mark.engines("valkey", "cluster", "acl")
+async def test_a_namespace_is_found_with_its_shard_count(engine: Engine, namespace: str) -> None:
+    """Who finds a namespace has its shard count, whatever the settings say, and makes none where there is none."""
+    assert await AsyncSessionCache.find(engine.url, namespace=namespace, shards=3) is None
+    assert SessionCache.find(engine.url, namespace=namespace) is None
+    async with make_async_cache(engine, namespace, shards=8) as cache:
+        await cache.transcripts.append("s", {"n": 1})
+    found = await AsyncSessionCache.find(engine.url, namespace=namespace, shards=3)
+    assert found is not None
+    async with found:
+        assert found.keys.shards == found.settings.shards == 8
+        assert await found.transcripts.list("s")
+    there = SessionCache.find(engine.url, namespace=namespace)
+    assert there is not None
+    with there:
+        assert there.transcripts.count("s") == 1
+
+
+@pytest.mark.engines("valkey", "cluster")
+async def test_what_was_found_is_not_made_again(engine: Engine, namespace: str) -> None:
+    """A namespace that is removed after it was found stays removed."""
+    async with make_async_cache(engine, namespace) as cache:
+        await cache.transcripts.append("s", {"n": 1})
+        found = await AsyncSessionCache.find(engine.url, namespace=namespace)
+        assert found is not None
+        engine.flush()
+        with pytest.raises(ConfigurationError, match="no such namespace"):
+            await found.open()
+        await found.aclose()
+    assert await AsyncSessionCache.find(engine.url, namespace=namespace) is None
+
+
+@pytest.mark.engines("valkey")
+async def test_a_namespace_of_a_newer_release_is_refused(engine: Engine, namespace: str) -> None:
+    """Whoever finds a namespace with a newer schema is told to upgrade."""
+    async with make_async_cache(engine, namespace):
+        pass
+    assert engine.server is not None
+    engine.server.command("HSET", f"sc:{{{namespace}}}:config", "schema", "99")
+    with pytest.raises(ConfigurationError, match=r"schema 99.*upgrade"):
+        await AsyncSessionCache.find(engine.url, namespace=namespace)
+
+
 async def test_namespaces_do_not_see_each_other(engine: Engine, namespace: str) -> None:
     """The same id in two namespaces is two sessions."""
     async with make_async_cache(engine, namespace) as one, make_async_cache(engine, f"{namespace}2") as two:

@@ -1,0 +1,55 @@
+"""Typed stubs of plain commands. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Keyspace, ShardKeys
+
+__all__ = ["clock", "earliest", "passes", "shard_count"]
+
+CHANGES = "feed_seq"
+
+
+def clock(*, keys: Keyspace) -> Call[int]:
+    """TIME of the server that has the namespace's configuration, in milliseconds since 1970."""
+
+    def decode(reply: list[Any]) -> int:
+        return int(reply[0]) * 1000 + int(reply[1]) // 1000
+
+    return Call("schedule.clock", "TIME", (), (), decode=decode, routed_by=keys.config)
+
+
+def shard_count(*, keys: Keyspace) -> Call[int | None]:
+    """HGET of the namespace's shard count; None where there is no such namespace."""
+
+    def decode(reply: bytes | None) -> int | None:
+        return None if reply is None else int(reply)
+
+    return Call("schedule.shard_count", "HGET", (keys.config,), ("shards",), decode=decode)
+
+
+def earliest(*, shard: ShardKeys) -> Call[int | None]:
+    """ZRANGE of a shard's first deadline."""
+
+    def decode(reply: list[Any]) -> int | None:
+        # RESP3 has pairs where RESP2 has a flat list.
+        flat = reply if not reply or isinstance(reply[0], bytes) else [part for pair in reply for part in pair]
+        return int(float(flat[1])) if flat else None
+
+    return Call("schedule.earliest", "ZRANGE", (shard.deadlines,), (0, 0, "WITHSCORES"), decode=decode)
+
+
+def passes(*, shard: ShardKeys, jobs: Sequence[str]) -> Call[tuple[int, dict[str, int], dict[str, int]]]:
+    """HMGET of a shard's newest change, and by job of the time and the newest change of its last pass."""
+    names = [part for job in jobs for part in (f"passed:{job}", f"seen:changes:{job}")]
+
+    def decode(reply: list[bytes | None]) -> tuple[int, dict[str, int], dict[str, int]]:
+        changes, *noted = reply
+        times = {job: int(value) for job, value in zip(jobs, noted[::2], strict=True) if value}
+        numbers = {job: int(value) for job, value in zip(jobs, noted[1::2], strict=True) if value}
+        return int(changes or 0), times, numbers
+
+    return Call("schedule.passes", "HMGET", (shard.totals,), (CHANGES, *names), decode=decode)
