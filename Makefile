@@ -15,7 +15,7 @@ VENV_REDIS8 := .venv-redis8
 STAMP_REDIS8 := $(VENV_REDIS8)/.installed
 # What `make test-redis8` runs: the folders whose code meets the driver. Those that do not exist yet are left out.
 REDIS8_TESTS := $(wildcard tests/transport tests/wire tests/sessions tests/transcripts tests/feed)
-CHECKED := sessioncache workers scripts tests $(wildcard benchmarks examples)
+CHECKED := sessioncache workers scripts grafana tests $(wildcard benchmarks examples)
 
 export PYTHON
 export PYTHONUNBUFFERED := 1
@@ -52,6 +52,7 @@ check: $(STAMP) ## all that continuous integration checks besides the tests
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python scripts/reference.py --check
+	$(BIN)/python -m scripts.dashboards --check
 	$(BIN)/python -m pytest -q tests/tidy tests/scripts
 
 fix: $(STAMP) ## format, apply the safe fixes and regenerate
@@ -59,10 +60,12 @@ fix: $(STAMP) ## format, apply the safe fixes and regenerate
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/python scripts/unasync.py
 	$(BIN)/python scripts/reference.py
+	$(BIN)/python -m scripts.dashboards
 
-sync: $(STAMP) ## regenerate the sync code from the async code, and the tables in docs/ from the code
+sync: $(STAMP) ## regenerate the sync code, the tables in docs/, the dashboards and the alert rules
 	$(BIN)/python scripts/unasync.py
 	$(BIN)/python scripts/reference.py
+	$(BIN)/python -m scripts.dashboards
 
 bench: $(STAMP) ## measure speed and memory beside other stores: make bench ARGS="append load --quick"
 	@exec $(BIN)/python -m benchmarks $(ARGS)

@@ -26,7 +26,8 @@ class Block:
 
 def pages() -> list[str]:
     """Every page, relative to the root."""
-    found = [path for pattern in ("*.md", "docs/**/*.md", "examples/*.md") for path in ROOT.glob(pattern)]
+    patterns = ("*.md", "docs/**/*.md", "examples/*.md", "grafana/*.md")
+    found = [path for pattern in patterns for path in ROOT.glob(pattern)]
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 

@@ -41,4 +41,5 @@ def test_every_page_can_be_reached() -> None:
 def test_drawings_are_text(page: str) -> None:
     """No page embeds a picture: drawings are characters or mermaid, so that a change of them can be read."""
     assert "](" not in "".join(line for line in prose(page).splitlines() if line.startswith("!["))
-    assert {block.language for block in blocks(page)} <= {"", "python", "sh", "lua", "mermaid", "text", "toml", "json"}
+    languages = {"", "json", "lua", "mermaid", "promql", "python", "sh", "text", "toml", "yaml"}
+    assert {block.language for block in blocks(page)} <= languages
