@@ -12,7 +12,7 @@ from typing import Any, Final
 from sessioncache.errors import DataError, DecodeError, InvalidArgument, SchemaTooNew
 from sessioncache.sessions.models import Session, SessionSummary
 from sessioncache.stores.asset_models import ASSET_VERSION, ConversationTurn, SessionAsset, checksum_of
-from sessioncache.stores.message_log import Dumped, LogBase, fingerprint
+from sessioncache.stores.kept_message import Dumps
 from sessioncache.stores.read_models import ReadSession
 from sessioncache.stores.stored_model import dumped, given, read_back, read_message
 from sessioncache.transcripts.models import Entry
@@ -53,7 +53,7 @@ PARTS: Final = (
 """What has a document of its own, `asset.<part>`, so that each may be as large as a value may be."""
 
 
-def turns_of(asset: SessionAsset) -> list[Dumped]:
+def turns_of(asset: SessionAsset) -> Dumps:
     """The turns as messages, with their fingerprints."""
     return asset.dump_messages(ConversationTurn, asset.history.turns, what="turn")
 
@@ -145,8 +145,7 @@ def asset_from(found: ReadSession) -> SessionAsset:
     turns = [turn_from(entry) for entry in found.transcript.entries]
     asset = read_back(SessionAsset, fields, what=f"the asset of session {record.id!r}")
     asset.history.turns = turns
-    prints = tuple(fingerprint(dumped(turn)) for turn in turns)
-    asset.remember(LogBase(record.gen or "", prints, tuple(entry.seq for entry in found.transcript.entries)))
+    asset.remember_loaded(record.gen or "", turns, tuple(entry.seq for entry in found.transcript.entries))
     return asset
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from pydantic import Field, field_validator
 
+from sessioncache.stores.kept_message import KeptMessage
 from sessioncache.stores.message_log import Remembering
 from sessioncache.stores.stored_model import StoredModel
 
@@ -54,7 +55,7 @@ class ToolCall(StoredModel):
     duration_ms: int = 0
 
 
-class ConversationTurn(StoredModel):
+class ConversationTurn(KeptMessage):
     """A turn: a message of the session's transcript."""
 
     id: str = Field(default_factory=lambda: str(uuid4()))

@@ -6,32 +6,21 @@ server gave it. Messages in the store that the object never knew are other write
 
 from __future__ import annotations
 
-import json
-import marshal
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import TypeAlias
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from pydantic import BaseModel, PrivateAttr
 
-from sessioncache.stores.stored_model import StoredModel, as_list, dumped_message
+from sessioncache.stores.kept_message import Dumps, KeptMessage, dump_again, dump_loaded
+from sessioncache.stores.stored_model import StoredModel
 from sessioncache.types import Base, JSONObject
 from sessioncache.wire.call import new_operation_id
 
-__all__ = ["Dumped", "LogBase", "Plan", "Remembering", "fingerprint", "plan_append", "plan_meeting", "plan_rewrite"]
-
-
-Dumped: TypeAlias = tuple[JSONObject, bytes]
-"""What is stored of a message, and its fingerprint."""
-
-
-def fingerprint(message: JSONObject) -> bytes:
-    """Eight bytes that tell a message from every other content."""
-    text = json.dumps(message, sort_keys=True, separators=(",", ":"))
-    return blake2b(text.encode(), digest_size=8).digest()
+__all__ = ["LogBase", "Plan", "Remembering", "memory_of", "plan_append", "plan_meeting", "plan_rewrite"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +44,30 @@ class Plan:
     prints: tuple[bytes, ...]
     """The object's messages that are stored once this is done."""
     places: tuple[int, ...]
-    """For each of those: its sequence number, or, not above 0, minus its index in `messages`."""
+    """For each of those behind `stored`: its sequence number, or, not above 0, minus its index in `messages`."""
     base: Base
+    stored: tuple[int, ...] = ()
+    """The sequence numbers of the first ones."""
     through: int | None = None
     """The messages replace what is stored up to this number; None: they are appended."""
     operation_id: str = field(default_factory=new_operation_id)
 
     def done(self, gen: str, first_seq: int) -> LogBase:
         """The base after this write, whose first message got that number."""
-        seqs = tuple(place if place > 0 else first_seq - place for place in self.places)
-        return LogBase(gen, self.prints, seqs)
+        seqs = tuple([place if place > 0 else first_seq - place for place in self.places])
+        return LogBase(gen, self.prints, self.stored + seqs)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Memory:
     """What an object remembers. Objects that differ in nothing else are equal."""
 
     log: LogBase | None = None
     unanswered: Plan | None = None
-    dumps: Mapping[bytes, Dumped] = field(default_factory=dict)
-    """What messages were dumped as, by what they held; so that a save costs little for those that are as they were."""
+    dumps: Dumps | None = None
+    """What the messages were dumped as, so that a save costs little for those that are as they were."""
+    document: tuple[bytes, JSONObject] | None = None
+    """What all else was when it was dumped last, and as what."""
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is a memory too."""
@@ -83,6 +76,14 @@ class Memory:
     def __hash__(self) -> int:
         """The same for all."""
         return hash(Memory)
+
+    def __copy__(self) -> Self:
+        """What is stored is the same. What messages were dumped as belongs to one object."""
+        return type(self)(self.log, self.unanswered)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """As `__copy__`: nothing in it changes."""
+        return self.__copy__()
 
 
 class Remembering(StoredModel):
@@ -93,60 +94,55 @@ class Remembering(StoredModel):
 
     _memory: Memory = PrivateAttr(default_factory=Memory)
 
+    def __copy__(self) -> Self:
+        """A copy, which remembers for itself from now on."""
+        made = super().__copy__()
+        (made.__pydantic_private__ or {})["_memory"] = copy(memory_of(self))
+        return made
+
     def remembered(self) -> tuple[LogBase | None, Plan | None]:
         """What is stored, and a write whose outcome is not known."""
-        return self._memory.log, self._memory.unanswered
+        memory = memory_of(self)
+        return memory.log, memory.unanswered
 
     def remember(self, log: LogBase | None, unanswered: Plan | None = None) -> None:
         """Take what is stored now."""
-        self._memory = Memory(log, unanswered, self._memory.dumps)
+        memory = memory_of(self)
+        memory.log, memory.unanswered = log, unanswered
 
-    def dump_messages(self, kind: type[BaseModel], messages: object, *, what: str) -> list[Dumped]:
-        """What is stored of the object's messages, and the fingerprint of each.
+    def remember_loaded(self, gen: str, messages: Sequence[KeptMessage], seqs: tuple[int, ...]) -> None:
+        """Take the messages that were loaded, and where they are stored."""
+        dumps = dump_loaded(messages)
+        self._memory = Memory(LogBase(gen, dumps.prints, seqs), None, dumps)
+
+    def dump_messages(self, kind: type[BaseModel], messages: object, *, what: str) -> Dumps:
+        """What is stored of the object's messages.
 
         Raises:
             InvalidArgument: one is none, or could not be read back.
         """
-        before = self._memory.dumps
-        now: dict[bytes, Dumped] = {}
-        found: list[Dumped] = []
-        for position, message in enumerate(as_list(messages, what=what)):
-            held = _held(message)
-            dump = before.get(held) if held is not None else None
-            if dump is None:
-                value = dumped_message(kind, message, what=f"{what} {position}")
-                dump = (value, fingerprint(value))
-            if held is not None:
-                now[held] = dump
-            found.append(dump)
-        self._memory = replace(self._memory, dumps=now)
-        return found
+        memory = memory_of(self)
+        memory.dumps = dump_again(memory.dumps, kind, messages, what=what)
+        return memory.dumps
 
 
-def _held(message: object) -> bytes | None:
-    """All that a message holds, told apart by kind as well; None where it holds more than plain values."""
-    if not isinstance(message, BaseModel):
-        return None
-    try:
-        return marshal.dumps((type(message).__qualname__, [*message.__dict__.values()], message.__pydantic_extra__), 2)
-    except ValueError:
-        return None
+def memory_of(model: Remembering) -> Memory:
+    """Its memory, without the way that pydantic takes to an attribute, which is ten times as long."""
+    memory: Memory = (model.__pydantic_private__ or {})["_memory"]
+    return memory
 
 
-def plan_append(
-    messages: Sequence[JSONObject], prints: Sequence[bytes], known: LogBase, *, base: Base, most: int
-) -> Plan | None:
+def plan_append(dumps: Dumps, known: LogBase, *, base: Base, most: int) -> Plan | None:
     """What follows the known messages, `most` at once; None where a known one is no longer there as it was."""
     start = len(known.prints)
-    if tuple(prints[:start]) != known.prints:
+    if dumps.prints[:start] != known.prints:
         return None
-    new = messages[start : start + most]
-    places = known.seqs + tuple(-index for index in range(len(new)))
-    return Plan(new, tuple(prints[: start + len(new)]), places, base)
+    new = dumps.values(start, start + most)
+    return Plan(new, dumps.prints[: start + len(new)], tuple(range(0, -len(new), -1)), base, known.seqs)
 
 
 def plan_meeting(
-    messages: Sequence[JSONObject], prints: Sequence[bytes], stored: Sequence[tuple[int, bytes]], *, gen: str
+    prints: Sequence[bytes], stored: Sequence[tuple[int, bytes]], *, gen: str
 ) -> tuple[LogBase, list[int]]:
     """How messages of unknown origin meet a stored transcript: those found in it, in order, are the stored ones.
 
@@ -157,13 +153,13 @@ def plan_meeting(
     for position, (_, stored_print) in enumerate(stored):
         where.setdefault(stored_print, []).append(position)
     after, found, new = 0, [], []
-    for index in range(len(messages)):
-        positions = where.get(prints[index], [])
+    for index, one in enumerate(prints):
+        positions = where.get(one, [])
         place = bisect_left(positions, after)
         if place == len(positions):
             new.append(index)
         else:
-            found.append((prints[index], stored[positions[place]][0]))
+            found.append((one, stored[positions[place]][0]))
             after = positions[place] + 1
     return LogBase(gen, tuple(one for one, _ in found), tuple(seq for _, seq in found)), new
 

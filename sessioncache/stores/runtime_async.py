@@ -8,7 +8,6 @@ from typing import Protocol
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import Conflict, InvalidArgument, NotFound, VersionConflict
 from sessioncache.sessions.models import Session, Updated
-from sessioncache.stores.message_log import LogBase, fingerprint
 from sessioncache.stores.reading_async import read_session
 from sessioncache.stores.runtime_models import BYPASS, DEFAULT_TITLE, DOCUMENT, RuntimeMessage, RuntimeSession
 from sessioncache.stores.saving_async import AsyncMessageSaver
@@ -129,8 +128,7 @@ class AsyncRuntimePersistence:
         session = RuntimeSession.of(found.record, found.documents)
         entries = found.transcript.entries
         session.messages = [_message(entry) for entry in entries]
-        prints = tuple(fingerprint(dumped(message)) for message in session.messages)
-        session.remember(LogBase(found.record.gen or "", prints, tuple(entry.seq for entry in entries)))
+        session.remember_loaded(found.record.gen or "", session.messages, tuple(entry.seq for entry in entries))
         return session
 
     async def load_runtime_control_plane(self, session_id: str) -> RuntimeSession | None:

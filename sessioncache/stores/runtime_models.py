@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -10,8 +11,9 @@ from pydantic import Field, PrivateAttr
 from sessioncache.documents.models import DocumentSet
 from sessioncache.errors import DecodeError
 from sessioncache.sessions.models import Session
-from sessioncache.stores.message_log import Remembering
-from sessioncache.stores.stored_model import StoredModel, dumped, given, read_back
+from sessioncache.stores.kept_message import KeptMessage
+from sessioncache.stores.message_log import Remembering, memory_of
+from sessioncache.stores.stored_model import dumped, given, read_back
 from sessioncache.types import JSONObject
 
 __all__ = ["AUTHORITATIVE_KEYS", "DEFAULT_TITLE", "DOCUMENT", "RuntimeMessage", "RuntimeSession"]
@@ -41,10 +43,13 @@ IN_THE_RECORD: Final = {
     "updated_at",
 }
 
+NOT_CHECKED: Final = {"messages", "created_at", "updated_at"}
+"""What is in no document, and is not looked at when one is made."""
+
 Moment = Annotated[datetime | str | None, Field(union_mode="left_to_right")]
 
 
-class RuntimeMessage(StoredModel):
+class RuntimeMessage(KeptMessage):
     """A message of a runtime session. Fields that are not declared here are kept."""
 
     id: str | None = None
@@ -70,7 +75,8 @@ class RuntimeSession(Remembering):
     """A session as an agent's runtime has it. Fields that are not declared here are kept.
 
     It remembers which of its messages are stored, so that a save sends only new ones; use an object in one task at a
-    time. Three groups of fields are merged by a save:
+    time. A changed old message is noticed, also deep inside it, unless it is written past the model (`vars(message)`).
+    Three groups of fields are merged by a save:
 
     - `title`, `title_version`, `pinned`, `metadata_version` and `metadata["gold_config"]` win or lose together, by
       `metadata_version`; ties go to the stored ones;
@@ -139,13 +145,25 @@ class RuntimeSession(Remembering):
         Raises:
             InvalidArgument: what could not be loaded again.
         """
+        memory, token = memory_of(self), self._token()
+        if memory.document is not None and token is not None and memory.document[0] == token:
+            return memory.document[1]
         document = dumped(self, exclude=IN_THE_RECORD)
-        record = {name: getattr(self, name) for name in IN_THE_RECORD - {"messages", "created_at", "updated_at"}}
+        record = {name: getattr(self, name) for name in IN_THE_RECORD - NOT_CHECKED}
         given(RuntimeSession, document | record, what="the session")
         state = document.get("agent_runtime_state")
         if state is not None:
             document["agent_runtime_state"] = {name: value for name, value in state.items() if name != BYPASS}
+        memory.document = None if token is None else (token, document)
         return document
+
+    def _token(self) -> bytes | None:
+        """All that decides about the document, told apart by kind as well; None where it is more than plain values."""
+        fields = [value for name, value in self.__dict__.items() if name not in NOT_CHECKED]
+        try:
+            return marshal.dumps((fields, self.__pydantic_extra__), 2)
+        except ValueError:
+            return None
 
     def take_merged(self, record: Session) -> None:
         """Take what the store decided: the authoritative group, the host's field and the times."""

@@ -7,7 +7,7 @@ not known is sent again, under its operation id, before anything else is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,16 +22,8 @@ from sessioncache.errors import (
     VersionConflict,
 )
 from sessioncache.sessions.models import Session
-from sessioncache.stores.message_log import (
-    Dumped,
-    LogBase,
-    Plan,
-    Remembering,
-    fingerprint,
-    plan_append,
-    plan_meeting,
-    plan_rewrite,
-)
+from sessioncache.stores.kept_message import Dumps, fingerprint
+from sessioncache.stores.message_log import LogBase, Plan, Remembering, plan_append, plan_meeting, plan_rewrite
 from sessioncache.stores.reading_async import read_transcript
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import Base, JSONObject
@@ -55,7 +47,7 @@ class AsyncMessageSaver:
     target: Remembering
     record: Session
     """Is saved, and takes the merged values."""
-    dumps: Sequence[Dumped]
+    dumps: Dumps
     """Its messages, as they are stored."""
     documents: Mapping[str, Any]
     as_loaded: Callable[[Entry], JSONObject]
@@ -63,12 +55,6 @@ class AsyncMessageSaver:
     updated_at: datetime | None = None
     keep_runtime: bool = False
     """Whether status, parent and metadata stay as they are stored."""
-
-    messages: Sequence[JSONObject] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Take the messages without their fingerprints."""
-        self.messages = [message for message, _ in self.dumps]
 
     async def save(self) -> None:
         """Save record, documents and new messages in one write, where these are not more than 500.
@@ -80,19 +66,18 @@ class AsyncMessageSaver:
             SessionGone: the session that the object was loaded from, or saved to, is no longer there.
             Conflict: others wrote each time that the transcript was to be swapped.
         """
-        prints = [one for _, one in self.dumps]
         await self._settle()
         for _ in range(TRIES):
             known, _ = self.target.remembered()
             try:
                 if known is None:
-                    await self._meet(prints)
+                    await self._meet()
                     return
-                plan = plan_append(self.messages, prints, known, base=Base(gen=known.gen), most=AT_ONCE)
+                plan = plan_append(self.dumps, known, base=Base(gen=known.gen), most=AT_ONCE)
                 if plan is None:
-                    plan = await self._rewriting(prints, known)
+                    plan = await self._rewriting(known)
                 await self._send(plan)
-                await self._append_rest(prints)
+                await self._append_rest()
                 return
             except VersionConflict:
                 continue
@@ -112,9 +97,10 @@ class AsyncMessageSaver:
             # It was not made, and somebody has written since.
             self.target.remember(known)
 
-    async def _meet(self, prints: Sequence[bytes]) -> None:
+    async def _meet(self) -> None:
         """Save an object of unknown origin: create the session, or add to it what it does not have."""
-        start = Plan(self.messages[:AT_ONCE], tuple(prints[:AT_ONCE]), _new(len(prints[:AT_ONCE])), Base(revision=0))
+        first, prints = self.dumps.values(0, AT_ONCE), self.dumps.prints
+        start = Plan(first, prints[:AT_ONCE], _new(len(first)), Base(revision=0))
         try:
             await self._send(start)
         except VersionConflict:
@@ -122,13 +108,14 @@ class AsyncMessageSaver:
             if found.gen is None:
                 raise
             stored = [(entry.seq, fingerprint(self.as_loaded(entry))) for entry in found.entries]
-            log, new = plan_meeting(self.messages, prints, stored, gen=found.gen)
-            await self._add(prints, log, new, Base(found.gen, found.revision))
+            log, new = plan_meeting(prints, stored, gen=found.gen)
+            await self._add(log, new, Base(found.gen, found.revision))
             return
-        await self._append_rest(prints)
+        await self._append_rest()
 
-    async def _add(self, prints: Sequence[bytes], log: LogBase, new: Sequence[int], base: Base) -> None:
+    async def _add(self, log: LogBase, new: Sequence[int], base: Base) -> None:
         """Append the messages at these positions; the object knows them all once the last one is stored."""
+        prints, messages = self.dumps.prints, self.dumps.values()
         fresh = set(new)
         stored = iter(log.seqs)
         seqs = [0 if index in fresh else next(stored) for index in range(len(prints))]
@@ -137,34 +124,36 @@ class AsyncMessageSaver:
             if start + AT_ONCE >= len(new):
                 at = {index: -offset for offset, index in enumerate(part)}
                 places = tuple(at.get(index, seqs[index]) for index in range(len(prints)))
-                plan = Plan([self.messages[index] for index in part], tuple(prints), places, base)
+                plan = Plan([messages[index] for index in part], prints, places, base)
                 await self._send(plan)
                 return
             appended = await self.cache.transcripts.append(
-                self.record.id, [self.messages[index] for index in part], base=base
+                self.record.id, [messages[index] for index in part], base=base
             )
             for offset, index in enumerate(part):
                 seqs[index] = appended.first_seq + offset
             base = Base(appended.gen)
 
-    async def _append_rest(self, prints: Sequence[bytes]) -> None:
+    async def _append_rest(self) -> None:
         while True:
             known, _ = self.target.remembered()
-            if known is None or len(known.prints) >= len(prints):
+            if known is None or len(known.prints) >= len(self.dumps.prints):
                 return
-            plan = plan_append(self.messages, prints, known, base=Base(gen=known.gen), most=AT_ONCE)
+            plan = plan_append(self.dumps, known, base=Base(gen=known.gen), most=AT_ONCE)
             if plan is None:
                 return
             await self._send(plan)
 
-    async def _rewriting(self, prints: Sequence[bytes], known: LogBase) -> Plan:
+    async def _rewriting(self, known: LogBase) -> Plan:
         found = await read_transcript(self.cache, self.record.id)
         if found.gen != known.gen:
             raise SessionGone(
                 f"session {self.record.id!r} was deleted, or has expired, since it was loaded or saved; load it anew"
             )
         stored = [(entry.seq, fingerprint(self.as_loaded(entry)), entry.message) for entry in found.entries]
-        return plan_rewrite(self.messages, prints, known, stored=stored, base=Base(found.gen, found.revision))
+        return plan_rewrite(
+            self.dumps.values(), self.dumps.prints, known, stored=stored, base=Base(found.gen, found.revision)
+        )
 
     async def _send(self, plan: Plan, record: Session | None = None) -> None:
         record = record or self.record

@@ -8,7 +8,7 @@ not known is sent again, under its operation id, before anything else is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,16 +23,8 @@ from sessioncache.errors import (
     VersionConflict,
 )
 from sessioncache.sessions.models import Session
-from sessioncache.stores.message_log import (
-    Dumped,
-    LogBase,
-    Plan,
-    Remembering,
-    fingerprint,
-    plan_append,
-    plan_meeting,
-    plan_rewrite,
-)
+from sessioncache.stores.kept_message import Dumps, fingerprint
+from sessioncache.stores.message_log import LogBase, Plan, Remembering, plan_append, plan_meeting, plan_rewrite
 from sessioncache.stores.reading_sync import read_transcript
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import Base, JSONObject
@@ -56,7 +48,7 @@ class MessageSaver:
     target: Remembering
     record: Session
     """Is saved, and takes the merged values."""
-    dumps: Sequence[Dumped]
+    dumps: Dumps
     """Its messages, as they are stored."""
     documents: Mapping[str, Any]
     as_loaded: Callable[[Entry], JSONObject]
@@ -64,12 +56,6 @@ class MessageSaver:
     updated_at: datetime | None = None
     keep_runtime: bool = False
     """Whether status, parent and metadata stay as they are stored."""
-
-    messages: Sequence[JSONObject] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Take the messages without their fingerprints."""
-        self.messages = [message for message, _ in self.dumps]
 
     def save(self) -> None:
         """Save record, documents and new messages in one write, where these are not more than 500.
@@ -81,19 +67,18 @@ class MessageSaver:
             SessionGone: the session that the object was loaded from, or saved to, is no longer there.
             Conflict: others wrote each time that the transcript was to be swapped.
         """
-        prints = [one for _, one in self.dumps]
         self._settle()
         for _ in range(TRIES):
             known, _ = self.target.remembered()
             try:
                 if known is None:
-                    self._meet(prints)
+                    self._meet()
                     return
-                plan = plan_append(self.messages, prints, known, base=Base(gen=known.gen), most=AT_ONCE)
+                plan = plan_append(self.dumps, known, base=Base(gen=known.gen), most=AT_ONCE)
                 if plan is None:
-                    plan = self._rewriting(prints, known)
+                    plan = self._rewriting(known)
                 self._send(plan)
-                self._append_rest(prints)
+                self._append_rest()
                 return
             except VersionConflict:
                 continue
@@ -113,9 +98,10 @@ class MessageSaver:
             # It was not made, and somebody has written since.
             self.target.remember(known)
 
-    def _meet(self, prints: Sequence[bytes]) -> None:
+    def _meet(self) -> None:
         """Save an object of unknown origin: create the session, or add to it what it does not have."""
-        start = Plan(self.messages[:AT_ONCE], tuple(prints[:AT_ONCE]), _new(len(prints[:AT_ONCE])), Base(revision=0))
+        first, prints = self.dumps.values(0, AT_ONCE), self.dumps.prints
+        start = Plan(first, prints[:AT_ONCE], _new(len(first)), Base(revision=0))
         try:
             self._send(start)
         except VersionConflict:
@@ -123,13 +109,14 @@ class MessageSaver:
             if found.gen is None:
                 raise
             stored = [(entry.seq, fingerprint(self.as_loaded(entry))) for entry in found.entries]
-            log, new = plan_meeting(self.messages, prints, stored, gen=found.gen)
-            self._add(prints, log, new, Base(found.gen, found.revision))
+            log, new = plan_meeting(prints, stored, gen=found.gen)
+            self._add(log, new, Base(found.gen, found.revision))
             return
-        self._append_rest(prints)
+        self._append_rest()
 
-    def _add(self, prints: Sequence[bytes], log: LogBase, new: Sequence[int], base: Base) -> None:
+    def _add(self, log: LogBase, new: Sequence[int], base: Base) -> None:
         """Append the messages at these positions; the object knows them all once the last one is stored."""
+        prints, messages = self.dumps.prints, self.dumps.values()
         fresh = set(new)
         stored = iter(log.seqs)
         seqs = [0 if index in fresh else next(stored) for index in range(len(prints))]
@@ -138,34 +125,34 @@ class MessageSaver:
             if start + AT_ONCE >= len(new):
                 at = {index: -offset for offset, index in enumerate(part)}
                 places = tuple(at.get(index, seqs[index]) for index in range(len(prints)))
-                plan = Plan([self.messages[index] for index in part], tuple(prints), places, base)
+                plan = Plan([messages[index] for index in part], prints, places, base)
                 self._send(plan)
                 return
-            appended = self.cache.transcripts.append(
-                self.record.id, [self.messages[index] for index in part], base=base
-            )
+            appended = self.cache.transcripts.append(self.record.id, [messages[index] for index in part], base=base)
             for offset, index in enumerate(part):
                 seqs[index] = appended.first_seq + offset
             base = Base(appended.gen)
 
-    def _append_rest(self, prints: Sequence[bytes]) -> None:
+    def _append_rest(self) -> None:
         while True:
             known, _ = self.target.remembered()
-            if known is None or len(known.prints) >= len(prints):
+            if known is None or len(known.prints) >= len(self.dumps.prints):
                 return
-            plan = plan_append(self.messages, prints, known, base=Base(gen=known.gen), most=AT_ONCE)
+            plan = plan_append(self.dumps, known, base=Base(gen=known.gen), most=AT_ONCE)
             if plan is None:
                 return
             self._send(plan)
 
-    def _rewriting(self, prints: Sequence[bytes], known: LogBase) -> Plan:
+    def _rewriting(self, known: LogBase) -> Plan:
         found = read_transcript(self.cache, self.record.id)
         if found.gen != known.gen:
             raise SessionGone(
                 f"session {self.record.id!r} was deleted, or has expired, since it was loaded or saved; load it anew"
             )
         stored = [(entry.seq, fingerprint(self.as_loaded(entry)), entry.message) for entry in found.entries]
-        return plan_rewrite(self.messages, prints, known, stored=stored, base=Base(found.gen, found.revision))
+        return plan_rewrite(
+            self.dumps.values(), self.dumps.prints, known, stored=stored, base=Base(found.gen, found.revision)
+        )
 
     def _send(self, plan: Plan, record: Session | None = None) -> None:
         record = record or self.record

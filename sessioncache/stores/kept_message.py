@@ -1,0 +1,248 @@
+"""Messages that remember what they were dumped as, and tell at next to no cost whether they still are that.
+
+The rule of this module: whatever changes a message is noticed, also deep inside it. A field that is set is noticed as
+it is set; lists and objects in fields are compared with copies, those of all messages in one go. Only what is written
+past the model, into `vars(message)`, goes unseen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from operator import is_
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from sessioncache.stores.stored_model import StoredModel, as_list, dumped, dumped_message
+from sessioncache.types import JSONObject
+
+__all__ = ["Dumps", "Kept", "KeptMessage", "dump_again", "dump_loaded", "fingerprint"]
+
+UNCHANGING: Final = frozenset({str, int, float, bool, type(None), datetime})
+"""Values that cannot change themselves. Their subclasses may be anything."""
+
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+class KeptMessage(StoredModel):
+    """A message of an object that remembers what is stored."""
+
+    __slots__ = ("_kept", "_lent")
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - any field's value
+        """Set a field; the message is dumped anew."""
+        self._changes()
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        """Remove a field; the message is dumped anew."""
+        self._changes()
+        super().__delattr__(name)
+
+    @property
+    def model_extra(self) -> dict[str, Any] | None:
+        """The fields that nobody declared. Whoever has them may write into them, so they are compared from now on."""
+        self._changes()
+        _set_lent(self, True)  # noqa: FBT003 - a slot's setter
+        return self.__pydantic_extra__
+
+    def _changes(self) -> None:
+        if _slot(_get_kept, self) is not None:
+            _set_kept(self, None)
+            _newest.change = object()
+
+
+def _slot(get: Callable[[Any], Any], message: object) -> Any:  # noqa: ANN401 - what is in it
+    """What is in a message's slot, or None; pydantic takes ten times as long to say that there is nothing."""
+    try:
+        return get(message)
+    except (AttributeError, TypeError):
+        return None
+
+
+_get_kept: Final[Callable[[Any], Any]] = vars(KeptMessage)["_kept"].__get__
+_get_lent: Final[Callable[[Any], Any]] = vars(KeptMessage)["_lent"].__get__
+_set_kept: Final[Callable[[Any, Any], None]] = vars(KeptMessage)["_kept"].__set__
+_set_lent: Final[Callable[[Any, Any], None]] = vars(KeptMessage)["_lent"].__set__
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """What a message was dumped as. A message has another one after each change."""
+
+    value: JSONObject
+    """What is stored of it."""
+    fingerprint: bytes
+    inner: Sequence[Any]
+    """The lists and objects in its fields."""
+    copies: Sequence[Any]
+    """What they were then."""
+
+
+class _Newest:
+    """The last change of a kept message, anywhere in the process: where there was none, no message is looked at."""
+
+    change: object = None
+
+
+_newest: Final = _Newest()
+
+
+@dataclass(slots=True, eq=False)
+class Dumps:
+    """What the messages of one object were dumped as, in its order. They only ever grow.
+
+    Lists that are made anew are looked through by the garbage collector, message by message: hence in place.
+    """
+
+    messages: list[object]
+    kept: list[Kept]
+    prints: tuple[bytes, ...]
+    """Their fingerprints."""
+    inner: list[Any]
+    copies: list[Any]
+    change: object
+    """The last one when they were dumped; of its own, where one does not remember what it was dumped as."""
+
+    @classmethod
+    def of(cls, messages: list[object], kept: list[Kept], change: object) -> Dumps:
+        """These together."""
+        found = cls([], [], (), [], [], change)
+        found.extend(messages, kept, change)
+        return found
+
+    def extend(self, messages: list[object], kept: list[Kept], change: object) -> None:
+        """Put more behind them."""
+        self.messages += messages
+        self.kept += kept
+        self.prints += tuple([one.fingerprint for one in kept])
+        for one in kept:
+            self.inner += one.inner
+            self.copies += one.copies
+        self.change = change if _remember(messages, kept) else object()
+
+    def values(self, start: int = 0, stop: int | None = None) -> list[JSONObject]:
+        """What is stored of the messages from one position to before another."""
+        return [one.value for one in self.kept[start:stop]]
+
+    def begin(self, messages: Sequence[object], change: object) -> bool:
+        """Whether these messages begin with them, as they were then."""
+        if len(self.messages) > len(messages) or not all(map(is_, self.messages, messages)):
+            return False
+        if self.change is not change and not _remember(self.messages, self.kept):
+            return False
+        return _are_equal(self.inner, self.copies)
+
+
+class _Exactly:
+    """Equal to one value only: without it True would be 1, and 1.0 as well."""
+
+    __slots__ = ("_kind", "_text")
+
+    def __init__(self, value: object) -> None:
+        self._kind, self._text = type(value), repr(value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is self._kind and repr(other) == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class _NotPlainError(Exception):
+    """A value is something that may change without being unequal."""
+
+
+def fingerprint(message: JSONObject) -> bytes:
+    """Eight bytes that tell a message from every other content."""
+    return blake2b(_encode(message).encode(), digest_size=8).digest()
+
+
+def dump_again(before: Dumps | None, kind: type[BaseModel], messages: object, *, what: str) -> Dumps:
+    """What is stored of an object's messages; those that are as they were before are not dumped once more.
+
+    Raises:
+        InvalidArgument: one is none, or could not be read back.
+    """
+    change = _newest.change
+    listed = as_list(messages, what=what)
+    known = before if before is not None and before.begin(listed, change) else None
+    start = 0 if known is None else len(known.messages)
+    fresh = list(listed[start:])
+    kept = [_dump(kind, message, f"{what} {at}") for at, message in enumerate(fresh, start)]
+    if known is None:
+        return Dumps.of(fresh, kept, change)
+    known.extend(fresh, kept, change)
+    return known
+
+
+def dump_loaded(messages: Sequence[KeptMessage]) -> Dumps:
+    """What messages that were just read are dumped as. Nobody could save one whose role is no text."""
+    change = _newest.change
+    found = []
+    for message in messages:
+        value = dumped(message)
+        found.append(_keep(message, value) if isinstance(value.get("role"), str) else _kept(value))
+    return Dumps.of(list(messages), found, change)
+
+
+def _dump(kind: type[BaseModel], message: object, what: str) -> Kept:
+    if not (isinstance(message, KeptMessage) and isinstance(message, kind)):
+        return _kept(dumped_message(kind, message, what=what))
+    kept: Kept | None = _slot(_get_kept, message)
+    if kept is not None and _are_equal(kept.inner, kept.copies):
+        return kept
+    return _keep(message, dumped_message(kind, message, what=what))
+
+
+def _keep(message: KeptMessage, value: JSONObject) -> Kept:
+    """Note what a message was dumped as, and let it remember that, if each change of it can be noticed."""
+    extra = message.__pydantic_extra__ or {}
+    parts = [*message.__dict__.values(), *extra.values()]
+    inner = [part for part in parts if type(part) not in UNCHANGING]
+    if _slot(_get_lent, message):
+        inner.append(message.__pydantic_extra__)
+    try:
+        kept = _kept(value, inner, list(map(_copy, inner)))
+    except _NotPlainError:
+        return _kept(value)
+    _set_kept(message, kept)
+    return kept
+
+
+def _kept(value: JSONObject, inner: Sequence[Any] = (), copies: Sequence[Any] = ()) -> Kept:
+    return Kept(value, fingerprint(value), inner, copies)
+
+
+def _remember(messages: Sequence[object], kept: list[Kept]) -> bool:
+    """Whether each of the messages was dumped as that, and no field of it was set since."""
+    return [_slot(_get_kept, message) for message in messages] == kept
+
+
+def _copy(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """What is equal to a list or an object for as long as nothing in it changes.
+
+    Raises:
+        _NotPlainError: it holds something that may change unseen.
+    """
+    kind = type(value)
+    if kind is str or value is None:
+        return value
+    if kind in UNCHANGING:
+        return _Exactly(value)
+    if kind is list:
+        return list(map(_copy, value))
+    if kind is dict and all(type(name) is str for name in value):
+        return {name: _copy(part) for name, part in value.items()}
+    raise _NotPlainError
+
+
+def _are_equal(values: Sequence[Any], copies: Sequence[Any]) -> bool:
+    try:
+        return values == copies
+    except Exception:  # noqa: BLE001 - what somebody put in does not like to be compared: so it is not what was there
+        return False
