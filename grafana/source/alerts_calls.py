@@ -71,7 +71,7 @@ GROUP = Group(
             expr=burning(FAILURES, ERRORS_LEFT, "critical", failed_in("1h")),
             wait="2m",
             severity="critical",
-            summary="{{ $value | humanizePercentage }} of the calls of {{ $labels.job }} fail",
+            summary="{{ $value | humanizePercentage }} of the calls of job {{ $labels.job }} fail",
             description="At this rate the error budget of a month is gone within hours. Callers get backend or data "
             "errors after all retries.",
             why=f"Availability {limits.AVAILABILITY:.1%}. 14.4 times the budget's rate over 1 h and 5 min, or 6 times "
@@ -83,7 +83,7 @@ GROUP = Group(
             expr=burning(FAILURES, ERRORS_LEFT, "warning", failed_in("1d")),
             wait="15m",
             severity="warning",
-            summary="{{ $value | humanizePercentage }} of the calls of {{ $labels.job }} fail, for hours",
+            summary="{{ $value | humanizePercentage }} of the calls of job {{ $labels.job }} fail, for hours",
             description="The error budget of a month will not last. Nobody has to get up for it; somebody has to find "
             "the cause.",
             why="3 times the budget's rate over 1 d and 2 h, or once over 3 d and 6 h; and more than "
@@ -94,7 +94,7 @@ GROUP = Group(
             expr=burning(SLOW, SLOW_LEFT, "critical", slow_in("1h")),
             wait="2m",
             severity="critical",
-            summary=f"{{{{ $value | humanizePercentage }}}} of the calls of {{{{ $labels.job }}}} take longer than "
+            summary=f"{{{{ $value | humanizePercentage }}}} of the calls of job {{{{ $labels.job }}}} take longer than "
             f"{limits.LATENCY_S:g} s",
             description="Agents wait at every step. The server, the network or one kind of call has become slow.",
             why=f"{limits.LATENCY:.0%} of calls within {limits.LATENCY_S:g} s, those of background jobs left out; the "
@@ -105,7 +105,7 @@ GROUP = Group(
             expr=burning(SLOW, SLOW_LEFT, "warning", slow_in("1d")),
             wait="15m",
             severity="warning",
-            summary=f"{{{{ $value | humanizePercentage }}}} of the calls of {{{{ $labels.job }}}} take longer than "
+            summary=f"{{{{ $value | humanizePercentage }}}} of the calls of job {{{{ $labels.job }}}} take longer than "
             f"{limits.LATENCY_S:g} s, for hours",
             description="More calls are slow than the objective allows, for long: growth, large sessions, or a busy "
             "server.",
@@ -118,7 +118,7 @@ GROUP = Group(
             f"and on (job) sum by (job) (increase({names.CALL_RETRIES.name}[5m])) > {limits.FAILURES_MIN}",
             wait="5m",
             severity="warning",
-            summary="{{ $labels.job }} repeats {{ $value | humanizePercentage }} of its calls",
+            summary="Job {{ $labels.job }} repeats {{ $value | humanizePercentage }} of its calls",
             description="Connections break or time out again and again. Callers do not see errors yet, but waiting; "
             "and every retry is load for a server that may be short of it.",
             why=f"Single lost connections make less than 1 %; {limits.RETRIES_SHARE:.0%} for ten minutes is no "
@@ -128,7 +128,7 @@ GROUP = Group(
             name="SessioncacheScriptFailures",
             expr=appeared(f'{names.CALLS.name}{{error="script_failure"}}', "job, call", "10m"),
             severity="critical",
-            summary="{{ $labels.call }} of {{ $labels.job }} failed inside its script",
+            summary="{{ $labels.call }} of job {{ $labels.job }} failed inside its script",
             description="A script met what should not be: a key of a wrong type, or a defect. It is not retried.",
             why="None at all is expected, so the first counts.",
         ),
@@ -136,7 +136,7 @@ GROUP = Group(
             name="SessioncacheFeedGaps",
             expr=f"sum by (job) (increase({names.FEED_GAPS.name}[1h])) > {limits.FEED_GAPS}",
             severity="warning",
-            summary="Subscribers of {{ $labels.job }} missed changes {{ $value | humanize }} times in an hour",
+            summary="Subscribers of job {{ $labels.job }} missed changes {{ $value | humanize }} times in an hour",
             description="Changes were trimmed or lost before they were read. Each subscriber has to reload what it "
             "follows.",
             why=f"A restored backup or a failover gives one gap a subscriber; more than {limits.FEED_GAPS} in an "
@@ -149,7 +149,7 @@ GROUP = Group(
             f"  / (sum by (job) (rate({names.NEAR_READS.name}[1h])) > {limits.NEAR_READS}) < {limits.NEAR_HITS}",
             wait="1h",
             severity="info",
-            summary="The near-cache of {{ $labels.job }} answers {{ $value | humanizePercentage }} of its reads",
+            summary="The near-cache of job {{ $labels.job }} answers {{ $value | humanizePercentage }} of its reads",
             description="It takes memory and tracking on the server, and saves nearly nothing.",
             why=f"Below {limits.NEAR_HITS:.0%} of hits, with more than {limits.NEAR_READS} read a second, for two "
             "hours: long enough for a cache to be warm.",

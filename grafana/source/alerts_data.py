@@ -23,9 +23,9 @@ GROUP = Group(
         ),
         Alert(
             name="SessioncacheListsDrift",
-            expr=f"count_over_time((sum by (job) (increase({REPAIRS}[1h])) > 0)[6h:1h]) >= {limits.REPAIRS}",
+            expr=f"count_over_time((sum by (job) (increase({REPAIRS}[1h])) > 0)[5h59m:1h]) >= {limits.REPAIRS}",
             severity="warning",
-            summary="reconcile of {{ $labels.job }} has had to repair lists or totals in {{ $value }} of the last 6 "
+            summary="reconcile of job {{ $labels.job }} had to repair lists or totals in {{ $value }} of the last 6 "
             "hours",
             description="Something goes on changing keys without sessioncache, or removes them. What lists show may be "
             "incomplete for up to an hour at a time.",

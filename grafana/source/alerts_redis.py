@@ -23,7 +23,7 @@ GROUP = Group(
             expr=f"max by ({NODE}) ({names.SERVER_UP.name}) == 0",
             wait="1m",
             severity="critical",
-            summary="No worker of {{ $labels.job }} reaches server {{ $labels.node }}",
+            summary="No worker of job {{ $labels.job }} reaches server {{ $labels.node }}",
             description="Redis does not answer its workers, so agents most likely cannot reach it either.",
             why="One worker that reaches it is enough for up. A failover of Sentinel or a cluster is over within a "
             "minute.",
@@ -32,7 +32,7 @@ GROUP = Group(
             name="SessioncacheBackendFull",
             expr=appeared(f'{names.CALLS.name}{{error="backend_full"}}', "job", "5m"),
             severity="critical",
-            summary="Writes of {{ $labels.job }} are refused: Redis has no memory left",
+            summary="Writes of job {{ $labels.job }} are refused: Redis has no memory left",
             description="Nothing can be saved or appended. Reading, deleting and trimming go on.",
             why="None at all is expected, so the first counts.",
         ),
@@ -40,7 +40,7 @@ GROUP = Group(
             name="SessioncacheEvictedKeys",
             expr=f"max by ({NODE}) (increase({names.SERVER_EVICTED.name}[10m])) > 0",
             severity="critical",
-            summary="Server {{ $labels.node }} of {{ $labels.job }} evicted {{ $value | humanize }} keys",
+            summary="Server {{ $labels.node }} of job {{ $labels.job }} evicted {{ $value | humanize }} keys",
             description="maxmemory-policy is not noeviction. Each evicted key tears a session or takes one away: "
             "data is lost.",
             why="Evicting is never right here, so the first key counts.",
@@ -50,7 +50,7 @@ GROUP = Group(
             expr=f'max by (job, node, policy) ({names.SERVER_INFO.name}{{policy!="noeviction"}}) > 0',
             wait="5m",
             severity="warning",
-            summary="Server {{ $labels.node }} of {{ $labels.job }} has maxmemory-policy {{ $labels.policy }}",
+            summary="Server {{ $labels.node }} of job {{ $labels.job }} has maxmemory-policy {{ $labels.policy }}",
             description="When its memory is full it will remove single keys, and so tear sessions, instead of "
             "refusing writes.",
             why="Said before it happens: SessioncacheEvictedKeys is too late.",
@@ -60,7 +60,7 @@ GROUP = Group(
             expr=f"{USED} > {limits.MEMORY_HIGH}",
             wait="5m",
             severity="warning",
-            summary="Server {{ $labels.node }} of {{ $labels.job }} uses {{ $value | humanizePercentage }} of its "
+            summary="Server {{ $labels.node }} of job {{ $labels.job }} uses {{ $value | humanizePercentage }} of its "
             "maxmemory",
             description="Soon writes will be refused. Workers remove whole sessions above their high watermark: they "
             "do not keep up, cannot, or are not there.",
@@ -73,7 +73,7 @@ GROUP = Group(
             f"and on ({NODE}) max by ({NODE}) (max_over_time({names.SERVER_REPLICAS.name}[1d])) > 0",
             wait="5m",
             severity="warning",
-            summary="Server {{ $labels.node }} of {{ $labels.job }} has lost all its replicas",
+            summary="Server {{ $labels.node }} of job {{ $labels.job }} has lost all its replicas",
             description="If it dies now, nothing takes over and all is lost that is not on its disk. With "
             "min-replicas-to-write it refuses writes.",
             why="Only where there was a replica within a day: a server that is meant to have none stays quiet. Five "
@@ -84,8 +84,8 @@ GROUP = Group(
             expr=f"max by ({NODE}) ({names.SERVER_REPLICA_LAG.name}) > {limits.REPLICATION_LAG_S}",
             wait="2m",
             severity="warning",
-            summary="A replica of server {{ $labels.node }} of {{ $labels.job }} is {{ $value | humanizeDuration }} "
-            "behind",
+            summary="A replica of server {{ $labels.node }} of job {{ $labels.job }} is "
+            "{{ $value | humanizeDuration }} behind",
             description="A failover now would lose what the replica has not got; replicated writes end in "
             "NotReplicated.",
             why=f"Replicas speak every second; {limits.REPLICATION_LAG_S} s is where Redis itself counts one as lost "
@@ -96,7 +96,7 @@ GROUP = Group(
             expr=f"min by (job, node, file) ({names.SERVER_PERSISTENCE.name}) == 0",
             wait="1m",
             severity="critical",
-            summary="Server {{ $labels.node }} of {{ $labels.job }} cannot write its {{ $labels.file }} file",
+            summary="Server {{ $labels.node }} of job {{ $labels.job }} cannot write its {{ $labels.file }} file",
             description="The disk is full or gone. Redis refuses all writes, or loses them with its next restart.",
             why="A single failed write counts; the minute is for a worker's next look.",
         ),

@@ -55,7 +55,7 @@ GROUP = Group(
             expr=LATE,
             wait="5m",
             severity="warning",
-            summary="No run of {{ $labels.task }} of {{ $labels.job }} has ended well for {{ $value | "
+            summary="No run of {{ $labels.task }} of job {{ $labels.job }} has ended well for {{ $value | "
             "humanizeDuration }}",
             description="The job runs nowhere, or every run fails.",
             why="Six periods of prune and compact, three of reconcile, over all workers of a day. Sweeps run only "
@@ -66,7 +66,7 @@ GROUP = Group(
             expr=f"sum by (job, task) (increase({FAILED}[15m])) > {limits.RUNS_FAILED}",
             wait="5m",
             severity="warning",
-            summary="Runs of {{ $labels.task }} of {{ $labels.job }} fail ({{ $value | humanize }} in 15 minutes)",
+            summary="Runs of {{ $labels.task }} of job {{ $labels.job }} fail ({{ $value | humanize }} in 15 minutes)",
             description="An error that is not the server's absence: a defect, a damaged key, or rights that are "
             "missing.",
             why=f"More than {limits.RUNS_FAILED} in 15 minutes, so that it is no single shard's single bad moment.",
@@ -75,7 +75,7 @@ GROUP = Group(
             name="SessioncacheLeasesLost",
             expr=f"sum by (job, task) (increase({names.WORKER_LEASES_LOST.name}[30m])) > {limits.LEASES_LOST}",
             severity="warning",
-            summary="{{ $value | humanize }} runs of {{ $labels.task }} of {{ $labels.job }} lost their lease in "
+            summary="{{ $value | humanize }} runs of {{ $labels.task }} of job {{ $labels.job }} lost their lease in "
             "half an hour",
             description="Workers stand still for longer than a lease (30 s): starved of CPU, paused, or cut off. Their "
             "late writes were refused, so nothing is harmed; work is done twice.",
@@ -86,7 +86,7 @@ GROUP = Group(
             expr=f"sum by (job) (increase({names.WORKER_QUEUE_ERRORS.name}[10m])) > {limits.QUEUE_ERRORS}",
             wait="5m",
             severity="warning",
-            summary="Workers of {{ $labels.job }} could not read their queue {{ $value | humanize }} times in ten "
+            summary="Workers of job {{ $labels.job }} could not read their queue {{ $value | humanize }} times in ten "
             "minutes",
             description="While it cannot be read, no job is started. The queue lies on the Redis of the sessions, or "
             "on its own.",
