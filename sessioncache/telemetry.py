@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from sessioncache.errors import BackendError
 
-__all__ = ["CallRecord", "ConnectionState", "TelemetryHook"]
+__all__ = ["CallRecord", "ConnectionState", "Line", "TelemetryHook", "Traffic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,12 @@ class CallRecord:
     sent_bytes: int
     """Bytes of the arguments, keys not counted."""
 
+    received_bytes: int = 0
+    """Bytes of the answer, without those that the protocol needs; 0 where there was none."""
+
+    key: str = ""
+    """The key that said where the call went. Namespace, and mostly a session's id, are in it: it is not for metrics."""
+
 
 @runtime_checkable
 class TelemetryHook(Protocol):
@@ -49,10 +55,53 @@ class TelemetryHook(Protocol):
         """An attempt of the call failed with this error code and is about to be repeated."""
 
 
+class Line(Protocol):
+    """A connection that all tasks share."""
+
+    @property
+    def in_flight(self) -> int:
+        """Commands that were sent, or are about to be, and have no answer yet."""
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for room."""
+
+    @property
+    def window(self) -> int:
+        """Most commands in flight."""
+
+
+class Traffic:
+    """What the shared connections of a cache carry. Only their event loop writes here; anybody may read."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        """Connections that were made."""
+        self.lost = 0
+        """Those that broke, or were given up because the server was silent."""
+        self.sent_bytes = 0
+        self.received_bytes = 0
+        self.lines: tuple[Line, ...] = ()
+        """Connections that are open."""
+
+    def begin(self, line: Line) -> None:
+        """A connection was made."""
+        self.opened += 1
+        self.lines = (*self.lines, line)
+
+    def end(self, line: Line, *, lost: bool) -> None:
+        """A connection is gone; nothing where it was not known."""
+        if line in self.lines:
+            self.lines = tuple(other for other in self.lines if other is not line)
+            self.lost += lost
+
+
 class ConnectionState:
     """How a cache's connection stands, by the calls that it made. Reading it sends nothing and cannot fail."""
 
     def __init__(self) -> None:
+        self.traffic = Traffic()
+        """What its shared connections carry; nothing where calls take connections from a pool."""
         self.reads = 0
         """Reads on their way."""
         self.writes = 0

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 from sessioncache.errors import InvalidArgument
 
 __all__ = [
-    "JOBS",
+    "JOB_NAMES",
     "NO_BASE",
     "UNSET",
     "Base",
@@ -50,7 +50,7 @@ Message: TypeAlias = Mapping[str, Any] | bytes
 Order: TypeAlias = Literal["newest", "oldest"]
 """Lists are ordered by `updated_at`; the id breaks ties."""
 
-JOBS: Final = ("expire", "prune", "reconcile", "compact", "collect", "summarise", "archive", "relieve")
+JOB_NAMES: Final = ("expire", "prune", "reconcile", "compact", "collect", "summarise", "archive", "relieve")
 """Everything that workers do in the background."""
 
 SESSION_ID_BYTES_MAX: Final = 512

@@ -63,6 +63,7 @@ class AsyncSessionCache:
         codec: Codec | None = None,
         hooks: Sequence[TelemetryHook] = (),
         near: NearCache | None = None,
+        connection: ConnectionState | None = None,
     ) -> None:
         """Build a cache over a transport of your own; most people want `from_url`.
 
@@ -72,6 +73,7 @@ class AsyncSessionCache:
             codec: how payloads are stored; unless given, plain JSON, or as the setting `encryption_keys` says.
             hooks: hear of every call.
             near: what the transport tells of changes; given where the settings ask for a near-cache.
+            connection: what the transport tells of its connections.
 
         Raises:
             ConfigurationError: the settings ask for a near-cache, and this transport has none.
@@ -86,7 +88,7 @@ class AsyncSessionCache:
         """What the server told about itself when the cache was opened."""
         self._lowest = transport
         self._claims = True
-        self.connection = ConnectionState()
+        self.connection = ConnectionState() if connection is None else connection
         """How the connection stands, by the calls that were made."""
         self._transport = AsyncWatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
         codec = codec or codec_of(settings)
@@ -226,8 +228,9 @@ class AsyncSessionCache:
             ConfigurationError: a URL, name or option that cannot work.
         """
         settings = make_settings(url, namespace, options)
-        near = NearCache.of(settings)
-        return cls(connect(settings, near), settings, codec=codec, hooks=hooks, near=near)
+        near, connection = NearCache.of(settings), ConnectionState()
+        transport = connect(settings, near, connection.traffic)
+        return cls(transport, settings, codec=codec, hooks=hooks, near=near, connection=connection)
 
     @classmethod
     async def find(
@@ -258,8 +261,8 @@ class AsyncSessionCache:
             BackendError: the server cannot be reached.
         """
         settings = make_settings(url, namespace, options)
-        near = NearCache.of(settings)
-        transport = connect(settings, near)
+        near, connection = NearCache.of(settings), ConnectionState()
+        transport = connect(settings, near, connection.traffic)
         try:
             shards = await AsyncNamespaces(Keyspace(settings.namespace, 1)).shard_count(transport)
         except BaseException:
@@ -268,7 +271,8 @@ class AsyncSessionCache:
         if shards is None:
             await transport.aclose()
             return None
-        found = cls(transport, settings.model_copy(update={"shards": shards}), codec=codec, hooks=hooks, near=near)
+        settings = settings.model_copy(update={"shards": shards})
+        found = cls(transport, settings, codec=codec, hooks=hooks, near=near, connection=connection)
         found._claims = False
         return found
 

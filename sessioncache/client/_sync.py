@@ -64,6 +64,7 @@ class SessionCache:
         codec: Codec | None = None,
         hooks: Sequence[TelemetryHook] = (),
         near: NearCache | None = None,
+        connection: ConnectionState | None = None,
     ) -> None:
         """Build a cache over a transport of your own; most people want `from_url`.
 
@@ -73,6 +74,7 @@ class SessionCache:
             codec: how payloads are stored; unless given, plain JSON, or as the setting `encryption_keys` says.
             hooks: hear of every call.
             near: what the transport tells of changes; given where the settings ask for a near-cache.
+            connection: what the transport tells of its connections.
 
         Raises:
             ConfigurationError: the settings ask for a near-cache, and this transport has none.
@@ -86,8 +88,12 @@ class SessionCache:
         self.server: ServerFacts | None = None
         """What the server told about itself when the cache was opened."""
         self._lowest = transport
+<<<<<<< HEAD
         self._claims = True
         self.connection = ConnectionState()
+=======
+        self.connection = ConnectionState() if connection is None else connection
+>>>>>>> 01b64cb (wip)
         """How the connection stands, by the calls that were made."""
         self._transport = WatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
         codec = codec or codec_of(settings)
@@ -227,8 +233,9 @@ class SessionCache:
             ConfigurationError: a URL, name or option that cannot work.
         """
         settings = make_settings(url, namespace, options)
-        near = NearCache.of(settings)
-        return cls(connect(settings, near), settings, codec=codec, hooks=hooks, near=near)
+        near, connection = NearCache.of(settings), ConnectionState()
+        transport = connect(settings, near, connection.traffic)
+        return cls(transport, settings, codec=codec, hooks=hooks, near=near, connection=connection)
 
     @classmethod
     def find(

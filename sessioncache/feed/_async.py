@@ -20,7 +20,7 @@ from typing import Self
 
 from sessioncache.errors import BackendError, FeedGap, InvalidArgument
 from sessioncache.feed import lua
-from sessioncache.feed.models import Change
+from sessioncache.feed.models import Change, Told
 from sessioncache.feed.position import Place, Position
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import SessionId, check_limit, check_session_id
@@ -37,6 +37,8 @@ class AsyncFeed:
     def __init__(self, transport: AsyncTransport, keys: Keyspace) -> None:
         self._transport = transport
         self._keys = keys
+        self.told = Told()
+        """How much subscribers were told."""
 
     def subscribe(
         self, session_id: SessionId | None = None, *, cursor: str | None = None, batch: int = 100
@@ -58,15 +60,23 @@ class AsyncFeed:
         if session_id is not None:
             check_session_id(session_id)
         check_limit(batch, what="batch", at_least=1, at_most=1_000)
-        return AsyncSubscription(self._transport, self._keys, session_id, cursor=cursor, batch=batch)
+        return AsyncSubscription(self._transport, self._keys, session_id, cursor=cursor, batch=batch, told=self.told)
 
 
 class AsyncSubscription:
     """An open subscription. Iterating raises FeedGap once where changes were lost, and goes on behind the gap."""
 
     def __init__(
-        self, transport: AsyncTransport, keys: Keyspace, session_id: str | None, *, cursor: str | None, batch: int
+        self,
+        transport: AsyncTransport,
+        keys: Keyspace,
+        session_id: str | None,
+        *,
+        cursor: str | None,
+        batch: int,
+        told: Told,
     ) -> None:
+        self._told = told
         self._transport = transport
         self._keys = keys
         self._session_id = session_id
@@ -132,10 +142,12 @@ class AsyncSubscription:
             shard, place, gap = self._gaps.popleft()
             self._given.after[shard] = place
             gap.cursor = self.cursor
+            self._told.gaps += 1
             raise gap
         changes = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
         for change in changes:
             self._given.after[change.shard] = (change.number, change.ms)
+        self._told.changes += len(changes)
         return changes
 
     async def _begin(self) -> None:

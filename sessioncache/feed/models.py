@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sessioncache.types import JSONObject, datetime_from_ms
 
-__all__ = ["Change", "FeedRead"]
+__all__ = ["Change", "FeedRead", "Told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +44,12 @@ class FeedRead:
     changes: list[Change]
     diverged: bool
     """Whether another change has the number that was read before: the server lost some, and gave numbers out again."""
+
+
+@dataclass(slots=True)
+class Told:
+    """How much the subscribers of one cache were told."""
+
+    changes: int = 0
+    gaps: int = 0
+    """How often changes had been lost before they were read."""

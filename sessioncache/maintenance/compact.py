@@ -117,6 +117,8 @@ class _Sealer:
             if outcome == "sealed":
                 swap = swaps[session_id][0]
                 self.batches.report.add("sealed_messages", swap.count)
+                self.batches.report.bytes_in += swap.size
+                self.batches.report.bytes_out += sum(map(len, swap.items[1::2]))
         return told
 
     def plans(self, found: Sequence[tuple[SessionId, Sealable | None]]) -> list[tuple[SessionId, Swap]]:

@@ -27,6 +27,10 @@ class Report:
     """Sessions, lists or totals that were changed."""
     details: dict[str, int] = field(default_factory=dict)
     """What was found and done, by name; the names are those of `sessioncache.metrics.names.FINDINGS`."""
+    bytes_in: int = 0
+    """Bytes of messages that went into compressing."""
+    bytes_out: int = 0
+    """What came out of it."""
     seen: dict[str, int] = field(default_factory=dict)
     """What a run that came to the end of the shard saw there, for `ShardStats`: `torn` and `sealed`."""
     notes: list[str] = field(default_factory=list)
@@ -56,6 +60,8 @@ class Report:
             self.shard = None
         self.examined += other.examined
         self.changed += other.changed
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
         for name, count in other.details.items():
             self.add(name, count)
         for name, count in other.seen.items():

@@ -6,42 +6,48 @@ without it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from sessioncache.metrics.names import METRICS, Metric
 
 if TYPE_CHECKING:
-    from sessioncache.metrics.prometheus import (
-        NamespaceMetrics,
-        NearMetrics,
-        PrometheusHook,
-        WorkerMetrics,
-        new_registry,
-        render,
-    )
+    from sessioncache.metrics.caches import CacheMetrics
+    from sessioncache.metrics.calls import PrometheusHook
+    from sessioncache.metrics.family import new_registry, render
+    from sessioncache.metrics.servers import ServerMetrics
+    from sessioncache.metrics.workers import NamespaceMetrics, WorkerMetrics
 
 __all__ = [
     "METRICS",
+    "CacheMetrics",
     "Metric",
     "NamespaceMetrics",
-    "NearMetrics",
     "PrometheusHook",
+    "ServerMetrics",
     "WorkerMetrics",
     "new_registry",
     "render",
 ]
 
-LAZY = frozenset(__all__) - {"METRICS", "Metric"}
+LAZY: Final = {
+    "CacheMetrics": "caches",
+    "NamespaceMetrics": "workers",
+    "PrometheusHook": "calls",
+    "ServerMetrics": "servers",
+    "WorkerMetrics": "workers",
+    "new_registry": "family",
+    "render": "family",
+}
+"""What is imported when it is asked for, and from where."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attributes are of any type
     """Import the hooks when they are asked for.
 
     Raises:
-        ConfigurationError: `prometheus_client` is not installed.
+        ConfigurationError: the package that the hook is for is not installed.
     """
     if name not in LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sessioncache.metrics import prometheus  # noqa: PLC0415 - an extra, imported when it is used
-
-    return getattr(prometheus, name)
+    return getattr(import_module(f"{__name__}.{LAZY[name]}"), name)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sessioncache import errors
-from sessioncache.types import JOBS
+from sessioncache.types import JOB_NAMES
 from sessioncache.wire.keys import ROOMS
 
-__all__ = ["FINDINGS", "LABELS", "METRICS", "RUN_OUTCOMES", "Label", "Metric"]
+__all__ = ["FINDINGS", "JOB_NAMES", "LABELS", "METRICS", "RUN_OUTCOMES", "Label", "Metric"]
 
 FINDINGS: Final = {
     "expired": "sessions removed after their deadline",
@@ -91,7 +91,7 @@ LABELS: Final = {
         "what came of it: a small fixed set for each metric",
         frozenset({*CALL_OUTCOMES, *RUN_OUTCOMES, "hit", "miss"}),
     ),
-    "task": Label("a background job; Prometheus has another use for the label `job`", frozenset(JOBS)),
+    "task": Label("a background job; Prometheus has another use for the label `job`", frozenset(JOB_NAMES)),
     "finding": Label("what a job found or did: a key of `FINDINGS`", frozenset(FINDINGS)),
     "namespace": Label("one of the namespaces that this process was started for", most=1_000),
     "room": Label("what sessions have beside their messages", frozenset(ROOMS)),
@@ -101,7 +101,7 @@ LABELS: Final = {
     ),
     "level": Label("of a watermark: high or low", frozenset({"high", "low"})),
     "mode": Label("of CPU time: user or system", frozenset({"user", "system"})),
-    "direction": Label("as the server sees it: in or out", frozenset({"in", "out"})),
+    "direction": Label("in or out, as what is measured sees it", frozenset({"in", "out"})),
     "file": Label("what keeps the data: aof or rdb", frozenset({"aof", "rdb"})),
     "product": Label("Redis or Valkey", frozenset({"Redis", "Valkey"})),
     "role": Label("primary or replica", frozenset({"primary", "replica"})),
@@ -186,20 +186,18 @@ MERGES: Final = _counter(
 CALLS_IN_PROGRESS: Final = _gauge(
     "calls_in_progress", "Calls on their way, attempts and the waiting between them included.", "access"
 )
-CONNECTIONS: Final = _gauge("connection_open_connections", "Connections that are open, shared ones and those of pools.")
+CONNECTIONS: Final = _gauge("connection_open_connections", "Shared connections that are open.")
 CONNECTIONS_OPENED: Final = _counter(
-    "connection_opened", "Connections that were made; reconnects are all but the first."
+    "connection_opened", "Shared connections that were made; reconnects are all but the first."
 )
 CONNECTIONS_LOST: Final = _counter(
-    "connection_lost", "Connections that broke, or were given up because the server was silent."
+    "connection_lost", "Shared connections that broke, or were given up because the server was silent."
 )
 COMMANDS_IN_FLIGHT: Final = _gauge("connection_in_flight_commands", "Commands sent whose answers have not come.")
 COMMANDS_WINDOW: Final = _gauge(
     "connection_window_commands", "Most commands that may be in flight, over the connections that are open."
 )
-COMMANDS_WAITING: Final = _gauge(
-    "connection_waiting_commands", "Commands that wait for room in that window, or for a free connection."
-)
+COMMANDS_WAITING: Final = _gauge("connection_waiting_commands", "Commands that wait for room in that window.")
 CONNECTION_SENT: Final = _counter("connection_sent_bytes", "Bytes written to shared connections.")
 CONNECTION_RECEIVED: Final = _counter("connection_received_bytes", "Bytes read from shared connections.")
 FEED_GAPS: Final = _counter(
@@ -231,6 +229,9 @@ WORKER_CHANGED: Final = _counter("worker_changes", "Sessions, lists and totals t
 WORKER_FINDINGS: Final = _counter("worker_findings", "What background jobs found and did.", "task", "finding")
 WORKER_RECLAIMED: Final = _counter(
     "worker_reclaimed_bytes", "Bytes of messages that background jobs removed, or saved by compressing.", "task"
+)
+WORKER_SEALING: Final = _counter(
+    "worker_sealing_bytes", "Bytes of messages that went into compressing, and what came out.", "direction"
 )
 WORKER_BATCHES: Final = _counter("worker_batches", "Batches of background jobs.", "task")
 WORKER_BATCH_SIZE: Final = _gauge(
@@ -269,12 +270,6 @@ NAMESPACE_SEALED: Final = _gauge(
     "namespace_sealed_messages",
     "Messages that are compressed, as the last pass of reconcile over each shard saw it; take max.",
     "namespace",
-)
-NAMESPACE_SEALED_BYTES: Final = _gauge(
-    "namespace_sealed_bytes", "Bytes that they take compressed, likewise; take max.", "namespace"
-)
-NAMESPACE_SEALED_FROM: Final = _gauge(
-    "namespace_sealed_from_bytes", "Bytes that they would take otherwise, likewise; take max.", "namespace"
 )
 NAMESPACE_ENTRIES: Final = _gauge(
     "namespace_entries", "Entries of rooms: documents, questions, traces, …; take max.", "namespace", "room"

@@ -163,6 +163,8 @@ class Swap:
     """The dictionary that the chunks need; empty: none."""
     items: tuple[bytes, ...]
     """Places and chunks, alternating."""
+    size: int = 0
+    """Bytes of the payloads that are in them, those of a chunk that is replaced included."""
 
 
 @dataclass(frozen=True, slots=True)

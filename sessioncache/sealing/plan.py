@@ -67,13 +67,14 @@ def plan_swap(
         # Somebody sealed these messages between the two reads: the script is going to refuse.
         last = []
     items: list[bytes] = []
-    name = ""
+    name, size = "", 0
     for group in grouped([*last, *entries[:count]], chunk_messages):
         place, body = body_of(group)
         chunk = pack_chunk(body, dictionary[1] if dictionary else None, dictionary[0] if dictionary else "")
         items += [str(place).encode(), chunk]
+        size += place.size
         name = dictionary[0] if dictionary else ""
-    return Swap(state, entries[0].seq, entries[count - 1].seq, count, bool(last), name, tuple(items))
+    return Swap(state, entries[0].seq, entries[count - 1].seq, count, bool(last), name, tuple(items), size)
 
 
 def shortened(entries: Sequence[RawEntry], before_ms: int) -> Sequence[RawEntry]:

@@ -11,12 +11,12 @@ from sessioncache.stats import lua
 from sessioncache.stats.models import NamespaceStats, ShardStats
 from sessioncache.stats.server import ServerStats
 from sessioncache.transport.base import AsyncTransport
-from sessioncache.types import JOBS
+from sessioncache.types import JOB_NAMES
 from sessioncache.wire.keys import ROOMS, Keyspace, ShardKeys
 
 __all__ = ["AsyncStats"]
 
-OTHERS: Final = (*ROOMS, "seen:sealed", "seen:torn", *(f"passed:{job}" for job in JOBS))
+OTHERS: Final = (*ROOMS, "seen:sealed", "seen:torn", *(f"passed:{job}" for job in JOB_NAMES))
 """What is read of a shard's totals besides the fixed ones."""
 
 SHARDS_ASKED_MAX: Final = 256

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sessioncache.stats.models import ShardStats
-from sessioncache.types import JOBS
+from sessioncache.types import JOB_NAMES
 from sessioncache.wire.call import Call, optional
 from sessioncache.wire.keys import ROOMS, ShardKeys
 from sessioncache.wire.script import load_script
@@ -33,7 +33,7 @@ def read(*, shard: ShardKeys, now_override_ms: int | None, others: Sequence[str]
         *known, counts = reply
         found = dict(zip(others, counts, strict=True))
         rooms = {room: found[room] for room in ROOMS if room in found}
-        passed = {job: found[f"passed:{job}"] for job in JOBS if found.get(f"passed:{job}")}
+        passed = {job: found[f"passed:{job}"] for job in JOB_NAMES if found.get(f"passed:{job}")}
         noted: tuple[Any, ...] = (rooms, found.get("seen:sealed", 0), found.get("seen:torn", 0), passed)
         return ShardStats(shard.index, *known, *noted)
 

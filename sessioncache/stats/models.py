@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sessioncache.types import JOBS
+from sessioncache.types import JOB_NAMES
 from sessioncache.wire.keys import ROOMS, RoomName
 
 __all__ = ["NamespaceStats", "ShardStats"]
@@ -81,7 +81,7 @@ class NamespaceStats:
     def of(cls, namespace: str, shards: Sequence[ShardStats]) -> NamespaceStats:
         """The totals of these shards, which are all that the namespace has."""
         lags = [shard.now_ms - shard.oldest_due_ms for shard in shards if 0 < shard.oldest_due_ms <= shard.now_ms]
-        passed = {job: [shard.passed_ms.get(job, 0) for shard in shards] for job in JOBS}
+        passed = {job: [shard.passed_ms.get(job, 0) for shard in shards] for job in JOB_NAMES}
         return cls(
             namespace=namespace,
             shards=len(shards),

@@ -26,6 +26,8 @@ from redis.exceptions import ConnectionError as DriverConnectionError
 from redis.exceptions import InvalidResponse, NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
+from sessioncache.telemetry import Traffic
+
 __all__ = ["Channel", "NotSent", "PushListener"]
 
 INCOMPLETE: Final = object()
@@ -74,7 +76,14 @@ class _Place:
 class Channel(asyncio.Protocol):
     """One connection. Made by `loop.create_connection`; dead once it is closed, for whatever reason."""
 
-    def __init__(self, *, limit_ms: int, window: int = WINDOW, listener: PushListener | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        limit_ms: int,
+        window: int = WINDOW,
+        listener: PushListener | None = None,
+        traffic: Traffic | None = None,
+    ) -> None:
         """Prepare for a connection.
 
         Args:
@@ -82,6 +91,7 @@ class Channel(asyncio.Protocol):
                 server has said anything at all in this time, and is closed otherwise.
             window: commands under way, beyond which callers wait.
             listener: hears of pushes; without one they are thrown away.
+            traffic: is told of every byte, and of the end.
         """
         self.loop = asyncio.get_running_loop()
         """The loop that this connection lives on."""
@@ -90,7 +100,9 @@ class Channel(asyncio.Protocol):
         self.ended: asyncio.Future[None] = self.loop.create_future()
         """Done when the socket is closed, too."""
         self._limit_s = limit_ms / 1000
-        self._window = window
+        self.window = window
+        """Commands under way, beyond which callers wait."""
+        self._traffic = Traffic() if traffic is None else traffic
         self._listener = listener
         self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=_error_reply, notEnoughData=INCOMPLETE)
         self._transport: asyncio.Transport | None = None
@@ -128,7 +140,7 @@ class Channel(asyncio.Protocol):
         if self.lost is not None:
             raise NotSent(f"the connection was lost: {self.lost}")
         place = _Place(commands, self.loop.create_future(), self.loop.time())
-        if self._queue or self._is_paused or self._in_flight >= self._window:
+        if self._queue or self._is_paused or self._in_flight >= self.window:
             self._queue.append(place)
         else:
             self._send(place)
@@ -141,8 +153,19 @@ class Channel(asyncio.Protocol):
         """Whether it is there, and is to be used further."""
         return self.lost is None and not self._is_retired
 
+    @property
+    def in_flight(self) -> int:
+        """Commands that were sent, or are about to be, and have no answer yet."""
+        return self._in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for room."""
+        return sum(place.expected for place in tuple(self._queue))
+
     def close(self) -> None:
         """Close at once: whoever waits hears that the connection was lost."""
+        self._traffic.end(self, lost=False)
         self._give_up(DriverConnectionError("it was closed on this side"))
 
     def retire(self) -> None:
@@ -163,6 +186,7 @@ class Channel(asyncio.Protocol):
         """Bytes came: hand complete replies to those whose turn it is."""
         try:
             self._heard_at = self.loop.time()
+            self._traffic.received_bytes += len(data)
             reader = self._reader
             reader.feed(data)
             while self.lost is None and (reply := reader.gets()) is not INCOMPLETE:
@@ -198,7 +222,7 @@ class Channel(asyncio.Protocol):
 
     def _admit(self) -> None:
         """Send for those who wait to be sent for, first come first served, as far as there is room."""
-        while self._queue and not self._is_paused and self._in_flight < self._window:
+        while self._queue and not self._is_paused and self._in_flight < self.window:
             place = self._queue.popleft()
             # Who has given up is not sent for: he was told, or knows, that it did not happen.
             if not place.future.done():
@@ -231,7 +255,9 @@ class Channel(asyncio.Protocol):
             self._unsent.clear()
             self._unsent_bytes = 0
             if commands:
-                self._transport.write(b"".join(commands))
+                together = b"".join(commands)
+                self._traffic.sent_bytes += len(together)
+                self._transport.write(together)
         except BaseException as error:  # noqa: BLE001 - nobody knows how much of it went out
             self._give_up_after(error)
 
@@ -307,6 +333,7 @@ class Channel(asyncio.Protocol):
         if self.lost is not None:
             return
         self.lost = reason
+        self._traffic.end(self, lost=True)
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None

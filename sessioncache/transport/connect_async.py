@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from sessioncache.errors import ConfigurationError
 from sessioncache.near import NearCache
 from sessioncache.settings import Settings
-from sessioncache.telemetry import TelemetryHook
+from sessioncache.telemetry import TelemetryHook, Traffic
 from sessioncache.transport.base import AsyncPrepare, AsyncTransport
 from sessioncache.transport.cluster_async import AsyncClusterTransport
 from sessioncache.transport.endpoint import parse_url
@@ -32,12 +32,13 @@ from sessioncache.transport.retry_async import AsyncRetryTransport
 __all__ = ["connect", "stack", "wrap_client"]
 
 
-def connect(settings: Settings, near: NearCache | None = None) -> AsyncTransport:
+def connect(settings: Settings, near: NearCache | None = None, traffic: Traffic | None = None) -> AsyncTransport:
     """The lowest transport for the settings' URL. Dials nothing yet.
 
     Args:
         settings: where to, and how.
         near: is told what may have changed.
+        traffic: is told of shared connections, and of what goes over them.
 
     Raises:
         ConfigurationError: the URL cannot work, or two settings exclude each other.
@@ -49,7 +50,7 @@ def connect(settings: Settings, near: NearCache | None = None) -> AsyncTransport
             'near_cache_bytes needs transport="multiplex": servers tell of changes on the shared connection only; '
             "set it to 0"
         )
-    nodes = multiplexed(settings, endpoint, near=near) if is_shared else pooled(settings, endpoint)
+    nodes = multiplexed(settings, endpoint, near=near, traffic=traffic) if is_shared else pooled(settings, endpoint)
     if endpoint.kind == "cluster":
         return AsyncClusterTransport(nodes, endpoint.hosts)
     return AsyncRedisTransport(nodes(None))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hiredis import pack_command
@@ -19,6 +19,7 @@ from redis.exceptions import ConnectionError as DriverConnectionError
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
 from sessioncache.settings import Settings
+from sessioncache.telemetry import Traffic
 from sessioncache.transport.channel import Channel, PushListener
 from sessioncache.transport.clients_async import sentinel_options
 from sessioncache.transport.endpoint import Endpoint
@@ -43,6 +44,8 @@ class Dialling:
     """Of a cluster's server; None: as the endpoint says."""
     listener: PushListener | None = None
     """With one, connections speak RESP3, and it hears of their pushes."""
+    traffic: Traffic = field(default_factory=Traffic)
+    """Is told of every connection, and of what goes over it."""
 
     async def dial(self) -> Channel:
         """A connection to the server, which has been greeted.
@@ -50,7 +53,7 @@ class Dialling:
         Raises:
             redis.exceptions.RedisError: the server is not there, or refuses.
         """
-        channel = Channel(limit_ms=self.settings.command_timeout_ms, listener=self.listener)
+        channel = Channel(limit_ms=self.settings.command_timeout_ms, listener=self.listener, traffic=self.traffic)
         where = self.endpoint.path
         try:
             address = await self._locate()
@@ -68,6 +71,7 @@ class Dialling:
             if isinstance(error, OSError):
                 raise DriverConnectionError(f"error connecting to {where}: {error}") from error
             raise
+        self.traffic.begin(channel)
         return channel
 
     async def _locate(self) -> Address | None:

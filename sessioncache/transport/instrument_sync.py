@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import CallRecord, TelemetryHook
 from sessioncache.transport.base import Transport
-from sessioncache.transport.results import raise_first
+from sessioncache.transport.results import Received, raise_first
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -31,26 +31,28 @@ class InstrumentTransport:
 
     def call(self, call: Call[T]) -> T:
         """Send one call and report it."""
-        started = perf_counter()
+        started, received = perf_counter(), Received()
         try:
-            result = self._inner.call(call)
+            result = self._inner.call(received.by(call))
         except BaseException as error:
             self._report(call, started, error)
             raise
-        self._report(call, started, result)
+        self._report(call, started, result, received.bytes)
         return result
 
     def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together and report each; they share their duration."""
-        started = perf_counter()
+        started, received = perf_counter(), [Received() for _call in calls]
         try:
-            results = self._inner.call_many(calls, return_errors=True)
+            results = self._inner.call_many(
+                [one.by(call) for one, call in zip(received, calls, strict=True)], return_errors=True
+            )
         except BaseException as error:
             for call in calls:
                 self._report(call, started, error)
             raise
-        for call, result in zip(calls, results, strict=True):
-            self._report(call, started, result)
+        for call, result, one in zip(calls, results, received, strict=True):
+            self._report(call, started, result, one.bytes)
         if not return_errors:
             raise_first(results)
         return results
@@ -63,13 +65,14 @@ class InstrumentTransport:
         """Close what is wrapped."""
         self._inner.close()
 
-    def _report(self, call: Call[Any], started: float, result: object) -> None:
+    def _report(self, call: Call[Any], started: float, result: object, received_bytes: int = 0) -> None:
         error = outcome = None
         if isinstance(result, BaseException):
             error = result.code if isinstance(result, SessionCacheError) else "other"
         elif call.outcome is not None:
             outcome = call.outcome(result)
         sent = sum(len(arg) for arg in call.args if isinstance(arg, bytes | str))
-        record = CallRecord(call.name, perf_counter() - started, error, outcome, sent)
+        took_s = perf_counter() - started
+        record = CallRecord(call.name, took_s, error, outcome, sent, received_bytes, call.route)
         for hook in self._hooks:
             hook.on_call(record)

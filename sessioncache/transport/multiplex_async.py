@@ -21,6 +21,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from sessioncache.errors import ConfigurationError
 from sessioncache.near import NearCache
 from sessioncache.settings import Settings
+from sessioncache.telemetry import Traffic
 from sessioncache.transport.channel import Channel, NotSent, PushListener
 from sessioncache.transport.clients_async import cluster_client, sentinel_clients, server_client
 from sessioncache.transport.dialling import Dialling, pack
@@ -44,7 +45,12 @@ PAUSE_MS: Final = 5
 
 
 def multiplexed(
-    settings: Settings, endpoint: Endpoint, pushes: PushListener | None = None, *, near: NearCache | None = None
+    settings: Settings,
+    endpoint: Endpoint,
+    pushes: PushListener | None = None,
+    *,
+    near: NearCache | None = None,
+    traffic: Traffic | None = None,
 ) -> Callable[[Address | None], AsyncNode]:
     """What makes a node: of the cluster's server at an address, or, for None, of the server that the endpoint names.
 
@@ -53,6 +59,7 @@ def multiplexed(
         endpoint: where the server is, and who we are.
         pushes: connections speak RESP3, and it hears what the servers say unasked.
         near: hears of that, and of writes.
+        traffic: is told of every connection, and of what goes over it.
 
     Raises:
         ConfigurationError: writes shall wait for replicas.
@@ -63,6 +70,8 @@ def multiplexed(
             "hold up all calls behind it until the replicas have confirmed"
         )
 
+    carried = Traffic() if traffic is None else traffic
+
     def node(address: Address | None) -> AsyncNode:
         besides: Sequence[Redis] = ()
         if endpoint.kind == "sentinel":
@@ -72,7 +81,7 @@ def multiplexed(
             listener = cluster_client(settings, endpoint, *address)
         else:
             listener = server_client(settings, endpoint)
-        dialling = Dialling(settings, endpoint, address, near if pushes is None else pushes)
+        dialling = Dialling(settings, endpoint, address, near if pushes is None else pushes, carried)
         return MultiplexNode(dialling, listener, limit_ms=settings.command_timeout_ms, besides=besides, near=near)
 
     return node

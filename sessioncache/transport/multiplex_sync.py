@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sessioncache.errors import ConfigurationError
 from sessioncache.near import NearCache
 from sessioncache.settings import Settings
+from sessioncache.telemetry import Traffic
 from sessioncache.transport.endpoint import Endpoint
 from sessioncache.transport.node_sync import Node
 from sessioncache.transport.pooled_sync import pooled
@@ -21,13 +22,14 @@ __all__ = ["multiplexed"]
 
 
 def multiplexed(
-    settings: Settings, endpoint: Endpoint, *, near: NearCache | None = None
+    settings: Settings, endpoint: Endpoint, *, near: NearCache | None = None, traffic: Traffic | None = None
 ) -> Callable[[Address | None], Node]:
-    """What makes a node, over redis-py's pool.
+    """What makes a node, over redis-py's pool. There is no traffic on shared connections.
 
     Raises:
         ConfigurationError: there shall be a near-cache.
     """
+    del traffic
     if near is not None:
         raise ConfigurationError(
             "near_cache_bytes is for AsyncSessionCache, whose shared connection tells of changes; set it to 0"
