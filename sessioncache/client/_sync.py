@@ -88,12 +88,8 @@ class SessionCache:
         self.server: ServerFacts | None = None
         """What the server told about itself when the cache was opened."""
         self._lowest = transport
-<<<<<<< HEAD
         self._claims = True
-        self.connection = ConnectionState()
-=======
         self.connection = ConnectionState() if connection is None else connection
->>>>>>> 01b64cb (wip)
         """How the connection stands, by the calls that were made."""
         self._transport = WatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
         codec = codec or codec_of(settings)
@@ -266,8 +262,8 @@ class SessionCache:
             BackendError: the server cannot be reached.
         """
         settings = make_settings(url, namespace, options)
-        near = NearCache.of(settings)
-        transport = connect(settings, near)
+        near, connection = NearCache.of(settings), ConnectionState()
+        transport = connect(settings, near, connection.traffic)
         try:
             shards = Namespaces(Keyspace(settings.namespace, 1)).shard_count(transport)
         except BaseException:
@@ -276,7 +272,8 @@ class SessionCache:
         if shards is None:
             transport.close()
             return None
-        found = cls(transport, settings.model_copy(update={"shards": shards}), codec=codec, hooks=hooks, near=near)
+        settings = settings.model_copy(update={"shards": shards})
+        found = cls(transport, settings, codec=codec, hooks=hooks, near=near, connection=connection)
         found._claims = False
         return found
 

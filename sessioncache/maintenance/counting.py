@@ -14,7 +14,7 @@ from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import DecodeError, SessionCacheError
 from sessioncache.maintenance.batch import BATCH
 from sessioncache.types import SessionId
-from sessioncache.upkeep.models import COUNTED, Counters, Totals, View
+from sessioncache.upkeep.models import COUNTED, Counters, SealedSize, Totals, View
 
 __all__ = ["NOTHING", "ShardCount", "exact_views"]
 
@@ -33,8 +33,8 @@ class ShardCount:
     sessions: dict[SessionId, Counters | None] = field(default_factory=dict)
     """What the record of every session counts; None: known to the lists, but gone."""
     torn: set[SessionId] = field(default_factory=set)
-    sealed: dict[SessionId, int] = field(default_factory=dict)
-    """How many messages are compressed, of those that have any."""
+    sealed: dict[SessionId, SealedSize] = field(default_factory=dict)
+    """What is compressed, of those that have any."""
 
     def take(self, session_id: SessionId, found: Counters | SessionCacheError | None) -> None:
         """Note what a record says. A torn session is in the totals as long as something of it is there."""

@@ -29,7 +29,7 @@ from sessioncache.maintenance.counting import NOTHING, ShardCount, exact_views
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
 from sessioncache.upkeep import ShardLease
-from sessioncache.upkeep.models import COUNTED, LINKED_ROOMS, ListName, Reindexed, RoomPart, Totals
+from sessioncache.upkeep.models import COUNTED, LINKED_ROOMS, ListName, Reindexed, RoomPart, SealedSize, Totals
 
 __all__ = ["run"]
 
@@ -69,7 +69,9 @@ async def run(
             report.done = False
             report.note("the limit was reached before the end of the shard: its totals were not compared")
             return report
-        report.seen = {"torn": len(count.torn), "sealed": sum(count.sealed.values())}
+        sealed = sum(count.sealed.values(), start=SealedSize())
+        report.seen = {"torn": len(count.torn), "sealed": sealed.messages}
+        report.seen |= {"sealed_from_bytes": sealed.from_bytes, "sealed_bytes": sealed.bytes}
         await _settle(cache, shard, batches, count)
         await _walk_links(cache, shard, batches)
         return report
@@ -137,7 +139,7 @@ async def _compare(
             report.note(f"{session_id!r} is torn: its record disagrees with its transcript or a room")
             continue
         count.torn.discard(session_id)
-        if reindexed.sealed:
+        if reindexed.sealed.messages:
             count.sealed[session_id] = reindexed.sealed
         report.changed += bool(reindexed.repaired)
         for name in reindexed.repaired:

@@ -271,6 +271,12 @@ NAMESPACE_SEALED: Final = _gauge(
     "Messages that are compressed, as the last pass of reconcile over each shard saw it; take max.",
     "namespace",
 )
+NAMESPACE_SEALED_BYTES: Final = _gauge(
+    "namespace_sealed_bytes", "About how many bytes they take compressed, likewise; take max.", "namespace"
+)
+NAMESPACE_SEALED_FROM: Final = _gauge(
+    "namespace_sealed_from_bytes", "About how many they would take otherwise, likewise; take max.", "namespace"
+)
 NAMESPACE_ENTRIES: Final = _gauge(
     "namespace_entries", "Entries of rooms: documents, questions, traces, …; take max.", "namespace", "room"
 )

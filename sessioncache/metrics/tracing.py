@@ -10,7 +10,7 @@ __all__ = ["current_trace"]
 def current_trace() -> Callable[[], Mapping[str, str] | None] | None:
     """What answers trace and span of the moment, None outside of a sampled trace; or None without OpenTelemetry."""
     try:
-        from opentelemetry import trace  # noqa: PLC0415 - optional
+        from opentelemetry import trace  # noqa: PLC0415 - most processes do not trace
     except ImportError:
         return None
 

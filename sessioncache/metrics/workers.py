@@ -152,6 +152,8 @@ class NamespaceMetrics(Collector):
             (names.NAMESPACE_MESSAGES, "messages"),
             (names.NAMESPACE_BYTES, "bytes"),
             (names.NAMESPACE_SEALED, "sealed"),
+            (names.NAMESPACE_SEALED_BYTES, "sealed_bytes"),
+            (names.NAMESPACE_SEALED_FROM, "sealed_from_bytes"),
             (names.NAMESPACE_CHANGES, "changes"),
             (names.NAMESPACE_FEED, "feed_length"),
             (names.NAMESPACE_OVERDUE, "overdue"),

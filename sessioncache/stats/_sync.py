@@ -17,7 +17,7 @@ from sessioncache.wire.keys import ROOMS, Keyspace, ShardKeys
 
 __all__ = ["Stats"]
 
-OTHERS: Final = (*ROOMS, "seen:sealed", "seen:torn", *(f"passed:{job}" for job in JOB_NAMES))
+OTHERS: Final = (*ROOMS, *lua.SEEN, *(f"passed:{job}" for job in JOB_NAMES))
 """What is read of a shard's totals besides the fixed ones."""
 
 SHARDS_ASKED_MAX: Final = 256

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sessioncache.stats.models import ShardStats
 from sessioncache.types import JOB_NAMES
@@ -11,7 +11,10 @@ from sessioncache.wire.call import Call, optional
 from sessioncache.wire.keys import ROOMS, ShardKeys
 from sessioncache.wire.script import load_script
 
-__all__ = ["info", "read"]
+__all__ = ["SEEN", "info", "read"]
+
+SEEN: Final = ("seen:sealed", "seen:sealed_from_bytes", "seen:sealed_bytes", "seen:torn")
+"""What jobs note in the totals, in the order of the fields of `ShardStats`."""
 
 
 def info(*, shard: ShardKeys, section: str) -> Call[dict[str, str]]:
@@ -34,7 +37,8 @@ def read(*, shard: ShardKeys, now_override_ms: int | None, others: Sequence[str]
         found = dict(zip(others, counts, strict=True))
         rooms = {room: found[room] for room in ROOMS if room in found}
         passed = {job: found[f"passed:{job}"] for job in JOB_NAMES if found.get(f"passed:{job}")}
-        noted: tuple[Any, ...] = (rooms, found.get("seen:sealed", 0), found.get("seen:torn", 0), passed)
+        seen = (found.get(name, 0) for name in SEEN)
+        noted: tuple[Any, ...] = (rooms, *seen, passed)
         return ShardStats(shard.index, *known, *noted)
 
     return Call("stats.read", load_script("stats.read"), keys, args, decode=decode)

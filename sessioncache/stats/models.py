@@ -36,6 +36,10 @@ class ShardStats:
     """Entries of all sessions in each room, overdue ones included."""
     sealed: int = 0
     """Messages that are compressed, as the last pass of `reconcile` saw it."""
+    sealed_from_bytes: int = 0
+    """About how many bytes these had, likewise."""
+    sealed_bytes: int = 0
+    """About how many they take, likewise."""
     torn: int = 0
     """Sessions whose record disagrees with their transcript or a room, likewise."""
     passed_ms: dict[str, int] = field(default_factory=dict)
@@ -69,6 +73,10 @@ class NamespaceStats:
     """Entries in each room (documents, context updates, …), those of overdue sessions included until they are swept."""
     sealed: int = 0
     """Messages that are compressed, as the last pass of `reconcile` over each shard saw it."""
+    sealed_from_bytes: int = 0
+    """About how many bytes these had, likewise."""
+    sealed_bytes: int = 0
+    """About how many they take, likewise."""
     torn: int = 0
     """Sessions whose record disagrees with their transcript or a room, likewise."""
     feed_length: int = 0
@@ -93,6 +101,8 @@ class NamespaceStats:
             changes=sum(shard.feed_seq for shard in shards),
             rooms={room: sum(shard.rooms.get(room, 0) for shard in shards) for room in ROOMS},
             sealed=sum(shard.sealed for shard in shards),
+            sealed_from_bytes=sum(shard.sealed_from_bytes for shard in shards),
+            sealed_bytes=sum(shard.sealed_bytes for shard in shards),
             torn=sum(shard.torn for shard in shards),
             feed_length=sum(shard.feed_length for shard in shards),
             passed_ms={job: min(times) for job, times in passed.items() if all(times)},

@@ -12,6 +12,7 @@ from sessioncache.upkeep.models import (
     Expired,
     NodeMemory,
     Reindexed,
+    SealedSize,
     Totals,
     Trimmed,
     Walk,
@@ -137,9 +138,10 @@ def reindex(
     """`upkeep/reindex.lua`."""
 
     def decode(reply: list[Any]) -> Reindexed:
-        state, sealed, *repaired = reply
+        state, messages, before, now, *repaired = reply
         named: Any = state.decode()
-        return Reindexed(named, int(sealed), tuple(name.decode() for name in repaired))
+        sealed = SealedSize(int(messages), int(before), int(now))
+        return Reindexed(named, sealed, tuple(name.decode() for name in repaired))
 
     args = (session.escaped, optional(now_override_ms), lease_token, listed_user or "", int(listed_user is not None))
     keys = (*session.group, lease)

@@ -21,6 +21,7 @@ __all__ = [
     "NodeMemory",
     "Reindexed",
     "RoomPart",
+    "SealedSize",
     "ShardLease",
     "Totals",
     "Trimmed",
@@ -118,12 +119,26 @@ class Trimmed:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedSize:
+    """What is compressed."""
+
+    messages: int = 0
+    from_bytes: int = 0
+    """About how many bytes these messages had."""
+    bytes: int = 0
+    """About how many they take now."""
+
+    def __add__(self, other: SealedSize) -> SealedSize:
+        """Both together."""
+        return SealedSize(self.messages + other.messages, self.from_bytes + other.from_bytes, self.bytes + other.bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class Reindexed:
     """What the comparison of one record with its shard's lists found."""
 
     state: Literal["live", "gone", "torn"]
-    sealed: int
-    """How many of its messages are compressed."""
+    sealed: SealedSize
     repaired: tuple[str, ...]
     """Lists that were wrong and are right now: `by-updated`, `by-user`, `deadlines`."""
 

@@ -10,7 +10,8 @@
 --   lease_token      integer  0: none
 --   listed_user      text     user under which the id was found in by-user
 --   listed           integer  1: the id was found there
--- REPLY   state, how many messages are sealed, then what was repaired: by-updated, by-user, deadlines; state is live, gone or torn
+-- REPLY   state, of what is sealed the messages, their bytes and what these take now, then what was repaired: by-updated, by-user,
+--         deadlines; state is live, gone or torn
 -- ERRORS  SCLEASE
 -- EMITS   -
 local err = refuse_fenced()
@@ -20,9 +21,12 @@ end
 local s
 s, err = load_session()
 if err or (s and (refuse_torn(s) or refuse_torn_rooms())) then
-  return { 'torn', 0 }
+  return { 'torn', 0, 0, 0 }
 end
-local repaired = { s and 'live' or 'gone', s and s.sealed and s.sealed.messages or 0 }
+local repaired = { s and 'live' or 'gone', 0, 0, 0 }
+if s and s.sealed then
+  repaired[2], repaired[3], repaired[4] = s.sealed.messages, sealed_sizes(s)
+end
 local function repair(name, wrong)
   if wrong then
     repaired[#repaired + 1] = name

@@ -33,6 +33,7 @@ async def test_a_pass_notes_what_it_saw(cache: AsyncSessionCache, surgeon: Surge
     assert await cache.upkeep.release(lease, seen=report.passed)
     stats = await cache.stats.get()
     assert (stats.torn, stats.sealed, list(stats.passed_ms)) == (1, 128, ["reconcile"])
+    assert stats.sealed_from_bytes > 4 * stats.sealed_bytes > 0
     [shard] = await cache.stats.shards()
     assert 0 < shard.passed_ms["reconcile"] <= shard.now_ms
 

@@ -9,20 +9,15 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from sessioncache import AsyncSessionCache, ConfigurationError, LimitExceeded, RetentionPolicy
-from sessioncache.maintenance import Report
+from sessioncache import AsyncSessionCache, Base, ConfigurationError, LimitExceeded, RetentionPolicy, VersionConflict
 from sessioncache.metrics import (
-    METRICS,
     NamespaceMetrics,
-    NearMetrics,
     PrometheusHook,
-    WorkerMetrics,
     new_registry,
     render,
 )
-from sessioncache.metrics.names import LABELS
 from sessioncache.stats import NamespaceStats
-from sessioncache.telemetry import CallRecord, TelemetryHook
+from sessioncache.telemetry import TelemetryHook
 from tests.engines import Engine
 from tests.maintenance.conftest import make_cache
 
@@ -61,6 +56,8 @@ async def test_calls_are_counted_and_timed(cache: AsyncSessionCache, hook: Prome
     assert value(hook.registry, "call_repeats_total", call="transcripts.append") == 1
     assert value(hook.registry, "call_duration_seconds_count", call="transcripts.append") == 3
     assert value(hook.registry, "call_sent_bytes_total", call="transcripts.append") > 30
+    await cache.sessions.get("a")
+    assert value(hook.registry, "call_received_bytes_total", call="sessions.get") > 50
 
 
 async def test_errors_are_counted_by_code(cache: AsyncSessionCache, hook: PrometheusHook) -> None:
@@ -70,6 +67,15 @@ async def test_errors_are_counted_by_code(cache: AsyncSessionCache, hook: Promet
         await cache.transcripts.append("a", [{"n": 1}, {"n": 2}])
     labels = {"call": "transcripts.append", "outcome": "failed", "error": "limit_exceeded"}
     assert value(hook.registry, "calls_total", **labels) == 1
+
+
+async def test_conflicts_are_counted(cache: AsyncSessionCache, hook: PrometheusHook) -> None:
+    """A write that came second counts as a conflict, whatever else it counts as."""
+    await cache.transcripts.append("a", {"n": 1})
+    with pytest.raises(VersionConflict):
+        await cache.transcripts.append("a", {"n": 2}, base=Base(revision=7))
+    labels = {"call": "transcripts.append", "error": "version_conflict"}
+    assert value(hook.registry, "call_conflicts_total", **labels) == 1
 
 
 async def test_merges_are_counted_by_who_won(cache: AsyncSessionCache, hook: PrometheusHook) -> None:
@@ -86,57 +92,6 @@ def test_retries_are_counted(hook: PrometheusHook) -> None:
     """Each attempt that is repeated counts under the error that it met."""
     hook.on_retry("sessions.get", "backend_timeout")
     assert value(hook.registry, "call_retries_total", call="sessions.get", error="backend_timeout") == 1
-
-
-def test_every_metric_is_declared_and_every_declared_one_is_shown() -> None:
-    """What the hooks register is exactly what the list of names says, in type, help and labels."""
-    registry = new_registry()
-    hook, worker, namespaces = PrometheusHook(registry), WorkerMetrics(registry), NamespaceMetrics(registry)
-    hook.on_call(CallRecord("sessions.save", 0.1, None, "stored", 5))
-    hook.on_call(CallRecord("sessions.save", 0.1, None, "repeated", 5))
-    hook.on_retry("sessions.save", "backend_timeout")
-    with worker.run("expire"):
-        worker.ended("expire", "done")
-    worker.ended("expire", "lost")
-    report = Report("expire", 0, examined=1, changed=1, details={"expired": 1, "no such finding": 1})
-    worker.found("expire", examined=report.examined, changed=report.changed, findings=report.details)
-    assert namespaces.registry is registry
-    NearMetrics(registry=registry)
-    shown = {family.name: family for family in registry.collect()}
-    assert set(shown) <= {metric.name.removesuffix("_total") for metric in METRICS}
-    for metric in METRICS:
-        if metric.name.removesuffix("_total") not in shown:
-            continue
-        family = shown[metric.name.removesuffix("_total")]
-        assert (family.type, family.documentation) == (metric.kind, metric.help)
-        for sample in family.samples:
-            assert set(sample.labels) - {"le"} == set(metric.labels)
-            assert set(sample.labels) <= {*LABELS, "le"}
-            assert not sample.name.endswith("_created")
-            assert "no such finding" not in sample.labels.values()
-
-
-@pytest.mark.engines("valkey")
-async def test_near_caches_are_shown_as_they_are(engine: Engine, namespace: str) -> None:
-    """A scrape tells how often memory answered, what it holds and what it dropped; one that is off tells nothing."""
-    async with (
-        make_cache(engine, namespace, shards=1, near_cache_bytes=100_000, near_cache_stale_ms=600_000) as near,
-        make_cache(engine, namespace, shards=1) as plain,
-    ):
-        registry = NearMetrics(near.near, plain.near).registry
-        await near.transcripts.append("a", {"n": 1})
-        for _ in range(3):
-            await near.sessions.get("a")
-        assert near.near is not None
-        assert value(registry, "near_reads_total", outcome="hit") == near.near.hits == 2
-        assert value(registry, "near_reads_total", outcome="miss") == near.near.misses == 1
-        assert value(registry, "near_size_bytes") == near.near.bytes > 0
-        assert value(registry, "near_kept_values") == 1
-        await near.transcripts.append("a", {"n": 2})
-        assert value(registry, "near_kept_values") == 0
-        assert value(registry, "near_dropped_values_total") == 1
-        with pytest.raises(ValueError, match="Duplicated"):
-            NearMetrics(near.near, registry=registry)
 
 
 def test_objects_share_nothing() -> None:
@@ -188,7 +143,8 @@ async def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPa
     import sessioncache.metrics
 
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    monkeypatch.delitem(sys.modules, "sessioncache.metrics.prometheus")
-    monkeypatch.delattr(sessioncache.metrics, "prometheus", raising=False)
+    for module in ("family", "calls"):
+        monkeypatch.delitem(sys.modules, f"sessioncache.metrics.{module}")
+        monkeypatch.delattr(sessioncache.metrics, module, raising=False)
     with pytest.raises(ConfigurationError, match=r"sessioncache\[metrics\]"):
         await asyncio.to_thread(getattr, sessioncache.metrics, "PrometheusHook")
