@@ -47,21 +47,14 @@ class RawPage:
 
 def append(*, session: SessionKeys, write: Write, user: str, marks: str, payloads: Sequence[bytes]) -> Call[Appended]:
     """`transcripts/append.lua`."""
-
-    def decode(reply: list[Any]) -> Appended:
-        repeated, created, gen, revision, first_seq, last_seq, count = reply
-        return Appended(
-            int(first_seq), int(last_seq), int(count), gen.decode(), int(revision), int(created) == 1, repeated == b"1"
-        )
-
     return Call(
         "transcripts.append",
         load_script("transcripts.append"),
         session.group,
         (*write.args(session), user, marks, *payloads),
-        decode=decode,
+        decode=_appended,
         writes=True,
-        outcome=lambda appended: _outcome(repeated=appended.repeated, created=appended.created),
+        outcome=_appended_how,
     )
 
 
@@ -181,6 +174,15 @@ def save(
         writes=True,
         outcome=lambda saved: _outcome(repeated=saved.repeated, created=saved.created) if saved else "staged_anew",
     )
+
+
+def _appended(reply: bytes) -> Appended:
+    repeated, created, gen, revision, first_seq, last_seq, count = reply.decode().split(" ")
+    return Appended(int(first_seq), int(last_seq), int(count), gen, int(revision), created == "1", repeated == "1")
+
+
+def _appended_how(appended: Appended) -> str:
+    return _outcome(repeated=appended.repeated, created=appended.created)
 
 
 def _seam(reply: list[Any]) -> Seam | None:

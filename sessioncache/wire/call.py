@@ -135,11 +135,8 @@ class Write:
     def args(self, keys: SessionKeys) -> tuple[Arg, ...]:
         """The values, in the group's order (`WRITE_GROUP`)."""
         base = self.base
-        return (
-            keys.escaped,
-            self.operation,
-            optional(self.now_override_ms),
-            base.gen or "",
-            optional(base.revision),
-            optional(base.fence),
-        )
+        terms = ""
+        if base is not NO_BASE or self.now_override_ms is not None:
+            numbers = (self.now_override_ms, base.revision, base.fence)
+            terms = " ".join(["" if number is None else str(number) for number in numbers] + [base.gen or ""])
+        return (keys.escaped, self.operation, "" if terms == "   " else terms)

@@ -18,7 +18,8 @@ A script is `<noun>/<verb>.lua`:
 -- EMITS   transcript.popped
 ```
 
-Argument types: `text`, `integer` (a number, nil where empty), and, last only, `text...` (the rest, as a table).
+Argument types: `text`, `integer` (a number, nil where empty), `terms` (`TERMS`), and, last
+only, `text...` (the rest, as a table).
 `@session` and `@write` stand for groups declared once (`SESSION_GROUP`, `WRITE_GROUP`). A fragment
 `wire/include/<name>.lua` holds one local function `<name>` and is spliced in because its name is said; fragments may
 use one another.
@@ -38,17 +39,19 @@ from sessioncache.wire.keys import SESSION_GROUP
 
 __all__ = ["WRITE_GROUP", "Header", "Script", "ScriptDefect", "load_script", "parse_header"]
 
-WRITE_GROUP: Final = (
-    ("id", "text"),
-    ("operation", "text"),
-    ("now_override_ms", "integer"),
-    ("base_gen", "text"),
-    ("base_revision", "integer"),
-    ("fence", "integer"),
-)
+WRITE_GROUP: Final = (("id", "text"), ("operation", "text"), ("terms", "terms"))
 """Names and types of the ARGV group `@write`; `Write.args` gives the values."""
 
-ARGUMENT_TYPES: Final = frozenset({"text", "integer", "text..."})
+TERMS: Final = """\
+local now_override_ms, base_gen, base_revision, fence = nil, '', nil, nil
+if terms ~= '' then
+  now_override_ms, base_revision, fence, base_gen = string.match(terms, '^(%d*) (%d*) (%d*) (.*)$')
+  now_override_ms, base_revision, fence = tonumber(now_override_ms), tonumber(base_revision), tonumber(fence)
+end"""
+"""What the preamble makes of an argument of the type `terms`. Most writes have none, and each argument that is not sent
+is a percent of a write."""
+
+ARGUMENT_TYPES: Final = frozenset({"text", "integer", "text...", "terms"})
 SECTIONS: Final = ("KEYS", "ARGV", "REPLY", "ERRORS", "EMITS")
 OTHERWISE: Final = "\n--- otherwise\n"
 """Parts a body whose first part answers most calls from what comes after it, with fragments of its own: a fragment is a
@@ -175,6 +178,8 @@ def _preamble(header: Header) -> Iterator[str]:
             yield f"for i = {position}, #ARGV do {arg}[#{arg} + 1] = ARGV[i] end"
         else:
             yield f"local {arg} = " + (f"tonumber(ARGV[{position}])" if kind == "integer" else f"ARGV[{position}]")
+        if kind == "terms":
+            yield TERMS
 
 
 def _without_comments(source: str) -> str:

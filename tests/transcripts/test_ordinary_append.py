@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ class Way:
         except ResponseError as error:
             self.log.append(str(error))
         else:
-            self.log.append([bytes(str(part), "ascii") if isinstance(part, int) else part for part in reply])
+            self.log.append(reply)
 
     def state(self) -> dict[str, Any]:
         """All that an append touches."""
@@ -59,6 +60,7 @@ class Way:
         return {
             "record": client.hgetall(session.record),
             "transcript": client.xrange(session.transcript),
+            "sealed": client.lrange(session.sealed, 0, -1),
             "operations": client.lrange(session.operations, 0, -1)[::2],
             "expiries": [client.pexpiretime(key) for key in (session.record, session.transcript, session.operations)],
             "totals": client.hgetall(shard.totals),
@@ -69,10 +71,21 @@ class Way:
         }
 
 
+def seal_head(way: Way, session: SessionKeys) -> None:
+    """Leave the newest message in the stream, and say that those before it are sealed; a chunk is never looked into."""
+    client = way.client
+    entries = client.xrange(session.transcript)
+    if len(entries) > 1 and not client.hexists(session.record, "sealed"):
+        client.xtrim(session.transcript, maxlen=1, approximate=False)
+        client.rpush(session.sealed, "place", "chunk")
+        last_seq = entries[-2][0].decode().partition("-")[0]
+        client.hset(session.record, "sealed", f"1 {len(entries) - 1} {last_seq}")
+
+
 def unusual(way: Way, session: SessionKeys, number: int) -> None:
     """Bring the session, or the policy, into a state that the short way must not overlook."""
     client, policy = way.client, session.shard.policy
-    deeds = [
+    deeds: list[Callable[[], object]] = [
         lambda: client.hset(session.record, "pinned", "1"),
         lambda: client.hdel(session.record, "pinned"),
         lambda: client.hset(session.record, "retain:ttl_ms", 3 * DAY_MS),
@@ -88,7 +101,10 @@ def unusual(way: Way, session: SessionKeys, number: int) -> None:
         lambda: client.xtrim(session.transcript, maxlen=1, approximate=False),
         lambda: client.hset(session.record, "updated_ms", NOW_MS + 40 * DAY_MS),
         lambda: client.rpush(session.tombstone, f"{number:016x}", "1:01:x"),
-        lambda: client.delete(session.record, session.transcript, session.operations),
+        lambda: client.delete(session.record, session.transcript, session.operations, session.sealed),
+        lambda: seal_head(way, session),
+        lambda: seal_head(way, session),
+        lambda: client.delete(session.sealed),
     ]
     deeds[number % len(deeds)]()
 
