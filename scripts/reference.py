@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from sessioncache import errors
+from sessioncache.audit import KINDS
 from sessioncache.metrics.names import METRICS
 from sessioncache.wire.keys import CATALOGUE
 from sessioncache.wire.script import parse_header
@@ -94,6 +95,13 @@ def metrics() -> str:
             (f"`{metric.name}`", metric.kind, ", ".join(metric.labels) or "none", first_sentences(metric.help))
             for metric in METRICS
         ),
+    )
+
+
+def findings() -> str:
+    """What an audit finds, from its kinds."""
+    return table(
+        ("Finding", "Means", "What to do"), ((f"`{kind.name}`", kind.meaning, kind.remedy) for kind in KINDS.values())
     )
 
 
@@ -211,6 +219,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": settings,
     "worker_settings": worker_settings,
     "policy": policy,
+    "findings": findings,
     "context_storage": lambda: methods("context_async", "AsyncContextStorage"),
     "freshness_storage": lambda: methods("freshness_async", "AsyncFreshnessStorage"),
     "transcript_store": lambda: methods("transcript_async", "AsyncTranscriptStore"),

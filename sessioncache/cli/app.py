@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from sessioncache.cli import doctor, importing, keys, maintain, retention, scripts, sessions, stats, transcripts, up
+from sessioncache.cli import (
+    audit,
+    doctor,
+    importing,
+    keys,
+    maintain,
+    retention,
+    scripts,
+    sessions,
+    stats,
+    transcripts,
+    up,
+)
 from sessioncache.cli.demo.command import command as demo
 from sessioncache.cli.exits import EXIT_HELP
 from sessioncache.cli.output import Output
@@ -31,6 +43,7 @@ app = typer.Typer(
 app.command("up")(up.command)
 app.command("demo")(demo)
 app.command("doctor")(doctor.command)
+app.command("audit")(audit.command)
 app.add_typer(sessions.group, name="sessions")
 app.add_typer(transcripts.group, name="transcripts")
 app.command("stats")(stats.command)

@@ -24,6 +24,7 @@ class Exit(IntEnum):
     CONFIGURATION = 4
     DATA = 5
     REFUSED = 6
+    INCOMPLETE = 7
     DEFECT = 70
     INTERRUPTED = 130
 
@@ -36,6 +37,7 @@ MEANINGS: Final[dict[Exit, str]] = {
     Exit.CONFIGURATION: "URL, settings, password, rights or server that cannot work",
     Exit.DATA: "damaged data: a record or message in Redis, or a line of a conversation file",
     Exit.REFUSED: "the server refused: somebody was first, a limit, no memory left",
+    Exit.INCOMPLETE: "nothing wrong was found, but not all was looked at",
     Exit.DEFECT: "a defect of this program",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }

@@ -34,7 +34,18 @@ from sessioncache.errors import (
 from sessioncache.namespaces.server import EvictionPolicyWarning
 from sessioncache.settings import Settings
 
-__all__ = ["ChildEnded", "NegativeAnswer", "Root", "State", "UnusableFile", "WrongUsage", "nearest", "run", "state_of"]
+__all__ = [
+    "ChildEnded",
+    "Incomplete",
+    "NegativeAnswer",
+    "Root",
+    "State",
+    "UnusableFile",
+    "WrongUsage",
+    "nearest",
+    "run",
+    "state_of",
+]
 
 T = TypeVar("T")
 
@@ -48,6 +59,10 @@ class NegativeAnswer(Exception):
 
 class ChildEnded(Exception):
     """A process that should run has ended, or does not become ready: exit code 3, with this text."""
+
+
+class Incomplete(Exception):
+    """Nothing wrong was found, but not all was looked at: exit code 7, with this sentence."""
 
 
 class UnusableFile(Exception):
@@ -168,6 +183,7 @@ def _end(error: BaseException, output: Output) -> int:
 OWN_ENDS: dict[type[BaseException], tuple[str, Exit]] = {
     NegativeAnswer: ("no", Exit.NO),
     WrongUsage: ("usage", Exit.USAGE),
+    Incomplete: ("incomplete", Exit.INCOMPLETE),
     UnusableFile: ("file", Exit.DATA),
     ChildEnded: ("child", Exit.UNAVAILABLE),
 }

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sessioncache.entities._async import AsyncEntities
     from sessioncache.feed._async import AsyncFeed
     from sessioncache.freshness._async import AsyncFreshness
+    from sessioncache.inspection._async import AsyncInspection
     from sessioncache.leases._async import AsyncLeases
     from sessioncache.qa._async import AsyncQA
     from sessioncache.retention._async import AsyncRetention
@@ -196,6 +197,13 @@ class AsyncSessionCache:
         from sessioncache.schedule._async import AsyncSchedule
 
         return AsyncSchedule(self._transport, self.keys)
+
+    @cached_property
+    def inspection(self) -> AsyncInspection:
+        """For audits."""
+        from sessioncache.inspection._async import AsyncInspection
+
+        return AsyncInspection(self._transport, self.keys, self._values)
 
     @cached_property
     def documents(self) -> AsyncDocuments:

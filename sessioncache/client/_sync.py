@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sessioncache.entities._sync import Entities
     from sessioncache.feed._sync import Feed
     from sessioncache.freshness._sync import Freshness
+    from sessioncache.inspection._sync import Inspection
     from sessioncache.leases._sync import Leases
     from sessioncache.qa._sync import QA
     from sessioncache.retention._sync import Retention
@@ -197,6 +198,13 @@ class SessionCache:
         from sessioncache.schedule._sync import Schedule
 
         return Schedule(self._transport, self.keys)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """For audits."""
+        from sessioncache.inspection._sync import Inspection
+
+        return Inspection(self._transport, self.keys, self._values)
 
     @cached_property
     def documents(self) -> Documents:

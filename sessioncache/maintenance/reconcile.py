@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import Final
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.errors import SessionCacheError
+from sessioncache.errors import DecodeError, SessionCacheError
 from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
 from sessioncache.maintenance.counting import NOTHING, ShardCount, exact_views
 from sessioncache.maintenance.report import Report
@@ -81,7 +81,11 @@ async def _copy_policy(cache: AsyncSessionCache, shard: int, report: Report) -> 
     """Copy the namespace's policy to the shard. Somebody may save a newer one meanwhile, so look again afterwards."""
     for _ in range(POLICY_TRIES):
         wanted = await cache.retention.get()
-        if await cache.upkeep.policy(shard) == wanted:
+        try:
+            copy = await cache.upkeep.policy(shard)
+        except DecodeError:
+            copy = None
+        if copy == wanted:
             return
         await cache.upkeep.save_policy(shard, wanted)
         report.changed += 1

@@ -41,6 +41,10 @@ class ValueEncoder:
         """
         return self._codec.encode(encode_value(what, value, bytes_max=self.entry_bytes_max))
 
+    def reads(self, payload: bytes) -> bool:
+        """Whether the payload is this codec's, or plain JSON, as far as its first byte tells."""
+        return not payload[:1] < b" " or payload[:1] == self._codec.header
+
     def decode(self, what: str, payload: bytes) -> Any:  # noqa: ANN401 - any JSON value
         """The value that was stored.
 

@@ -22,7 +22,19 @@ def test_help_lists_commands_and_exit_codes(bare: Command) -> None:
     """`--help` names every command and every exit code."""
     shown = bare("--help")
     assert shown.code == 0
-    words = ["up", "demo", "doctor", "stats", "keys", "sessions", "transcripts", "retention", "maintain", "scripts"]
+    words = [
+        "up",
+        "demo",
+        "doctor",
+        "audit",
+        "stats",
+        "keys",
+        "sessions",
+        "transcripts",
+        "retention",
+        "maintain",
+        "scripts",
+    ]
     assert [word for word in words if f"\n  {word} " not in shown.out] == []
     assert [code for code in MEANINGS if f"{code.value}  {MEANINGS[code]}" not in shown.out] == []
 

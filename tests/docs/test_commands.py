@@ -27,7 +27,7 @@ def trouble(words: list[str]) -> str | None:
     """What is wrong with a command line, as far as names of commands and options go."""
     command = get_command(app)
     context = typer.Context(command)
-    names = {option for param in command.params for option in param.opts} | {"--help", "-h"}
+    names = {option for param in command.params for option in (*param.opts, *param.secondary_opts)} | {"--help", "-h"}
     for word in words:
         if word.startswith("-"):
             if word.split("=")[0] not in names:
@@ -37,7 +37,7 @@ def trouble(words: list[str]) -> str | None:
             if found is None:
                 return f"no command {word}"
             command = found
-            names |= {option for param in command.params for option in param.opts}
+            names |= {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
     return None
 
 

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "zscan",
     ),
     "streams": ("xadd", "xrange", "xrevrange", "xread", "xlen", "xtrim", "xdel"),
+    "audits": ("type", "pttl", "pexpiretime"),
     "durability": ("wait",),
 }
 """By what they are for. `info` reads maxmemory_policy, which decides whether a server is fit to hold sessions."""

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, ScriptFailure, Session
+from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, ScriptFailure, Session, audit
 from sessioncache.entities import EntityMention, Relationship
 from sessioncache.freshness import Function, SourceReference, SymbolId
 from sessioncache.maintenance import compact
@@ -36,6 +36,7 @@ async def walk(cache: AsyncSessionCache) -> None:
     await _leases(cache)
     await _feed(cache)
     await _sealing(cache)
+    assert (await audit.run(cache, pace=0)).found == {}
     for keys in cache.keys:
         await _upkeep(cache, keys.index)
     await _delete_all(cache)
