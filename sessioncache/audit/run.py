@@ -29,7 +29,7 @@ from sessioncache.wire.values import unpack_fields
 
 __all__ = ["PACE", "run"]
 
-PACE: Final = 2_000
+PACE: Final = 1_000
 """Sessions a second, unless told otherwise."""
 
 

@@ -128,13 +128,12 @@ async def _contents(work: Work, known: ShardSessions, name: SessionId, look: Ses
             tally = Tally()
             await judge_transcript(work.cache.inspection, keys, look, tally)
             await judge_rooms(work.cache.inspection, keys, look, tally)
-            after = (await _looks(work, known.shard, {name: ()}))[name]
-            if "gen" not in after.fields:
-                return
-            if after.stands_as(look):
+            if await work.cache.inspection.stamp(keys) == look.stamp:
                 _take(work, known, name, tally)
                 break
-            look = after
+            look = (await _looks(work, known.shard, {name: ()}))[name]
+            if "gen" not in look.fields:
+                return
         else:
             work.report.busy += 1
     await _no_links(work, known.shard, name, look)

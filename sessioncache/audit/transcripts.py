@@ -64,10 +64,13 @@ async def judge_transcript(inspection: AsyncInspection, keys: SessionKeys, look:
     if look.size("sealed"):
         sealed_last = await _sealed(inspection, keys, look, tally)
     newest, after = sealed_last, ""
-    while entries := await inspection.messages(keys, after=after, limit=PAGE) if look.size("transcript") else []:
-        after = entries[-1][0].decode()
+    more = look.size("transcript") > 0
+    while more:
+        entries = await inspection.messages(keys, after=after, limit=PAGE)
         for entry_id, fields in entries:
             newest = _take_entry(inspection.values, entry_id, fields, newest, tally)
+        more = len(entries) == PAGE
+        after = entries[-1][0].decode() if entries else ""
     counted = number(look.fields["bytes"])
     if not tally.problems and counted != tally.size:
         tally.add("bytes", f"the record counts {counted} bytes, the messages take {tally.size}")

@@ -91,6 +91,10 @@ class Inspection:
         (answer,) = self._transport.call_many([call], return_errors=True)
         return {} if isinstance(answer, SessionCacheError) else answer
 
+    def stamp(self, session: SessionKeys) -> tuple[bytes | None, ...]:
+        """What every change of a session's contents changes in its record."""
+        return self._transport.call(lua.stamp(session=session))
+
     def messages(self, session: SessionKeys, *, after: str, limit: int) -> list[Any]:
         """Entries of a stream behind an id, as they are stored."""
         return self._transport.call(lua.messages(session=session, after=after, limit=limit))

@@ -8,7 +8,7 @@
 --   users            text...  users under whom the session may be listed, besides its own
 -- REPLY   now_ms fields updated_ms deadline_ms listed ends lines lease keys; listed: 1 or 0 for its own user and each of `users`;
 --         ends: ids of the first and the last entry of the stream, then the first and the last place of what is sealed; keys: type,
---         expiry and size of the record, transcript, operations, tombstone and lease, and of every key of its rooms
+--         expiry and size of the record, transcript, operations, tombstone and lease, and, where there are any, of the keys of its rooms
 -- ERRORS  -
 -- EMITS   -
 local function sound(reply)
@@ -32,12 +32,21 @@ end
 local now = server_now_ms()
 local leased, sealed, sums = room_key('lease'), room_key('sealed'), room_key('usage:totals')
 local keys = {}
-for _, key in ipairs({ record, transcript, operations, tombstone, leased, room_keys() }) do
+local function note(key)
   local kind = redis.call('TYPE', key)
   kind = kind.ok or kind
   keys[#keys + 1] = kind
   keys[#keys + 1] = kind == 'none' and -2 or redis.call('PEXPIRETIME', key)
   keys[#keys + 1] = kind == 'none' and 0 or size_of(kind, key)
+end
+for _, key in ipairs({ record, transcript, operations, tombstone, leased }) do
+  note(key)
+end
+-- Most sessions have nothing but messages.
+if redis.call('EXISTS', record, room_keys()) > redis.call('EXISTS', record) then
+  for _, key in ipairs({ room_keys() }) do
+    note(key)
+  end
 end
 local own = sound(redis.pcall('HGET', record, 'user'))
 local listed = { score_of(redis.pcall('ZSCORE', by_user, (own or '') .. '\0' .. id)) ~= '' and 1 or 0 }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.inspection.models import SESSION_SUFFIXES, SHARD_KEYS, KeyLook, SessionLook, ShardLook
+from sessioncache.inspection.models import SESSION_SUFFIXES, SHARD_KEYS, STAMP, KeyLook, SessionLook, ShardLook
 from sessioncache.wire.call import Call, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys
 from sessioncache.wire.script import load_script
 
-__all__ = ["chunks", "fields", "keys", "lines", "links", "look", "members", "messages", "score", "shard"]
+__all__ = ["chunks", "fields", "keys", "lines", "links", "look", "members", "messages", "score", "shard", "stamp"]
 
 
 def look(*, session: SessionKeys, now_override_ms: int | None, users: Sequence[str]) -> Call[SessionLook]:
@@ -22,7 +22,8 @@ def look(*, session: SessionKeys, now_override_ms: int | None, users: Sequence[s
             name.decode("utf-8", "backslashreplace"): value for name, value in zip(pairs[::2], pairs[1::2], strict=True)
         }
         first_entry, last_entry, first_place, last_place = ends
-        keys = zip(SESSION_SUFFIXES, flat[::3], flat[1::3], flat[2::3], strict=True)
+        # Where there are no rooms, nothing is said of them.
+        keys = zip(SESSION_SUFFIXES, flat[::3], flat[1::3], flat[2::3], strict=False)
         return SessionLook(
             int(now),
             fields,
@@ -45,6 +46,11 @@ def look(*, session: SessionKeys, now_override_ms: int | None, users: Sequence[s
 
     args = (session.escaped, optional(now_override_ms), *users)
     return Call("inspection.look", load_script("inspection.look"), session.group, args, decode=decode)
+
+
+def stamp(*, session: SessionKeys) -> Call[tuple[bytes | None, ...]]:
+    """HMGET of what every change of a session's contents changes in its record."""
+    return Call("inspection.stamp", "HMGET", (session.record,), STAMP, decode=tuple)
 
 
 def links(*, session: SessionKeys, rows: Sequence[str]) -> Call[list[int]]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sessioncache.wire.keys import ROOMS
 
-__all__ = ["SESSION_SUFFIXES", "SHARD_KEYS", "KeyLook", "NameSeen", "SessionLook", "ShardLook"]
+__all__ = ["SESSION_SUFFIXES", "SHARD_KEYS", "STAMP", "KeyLook", "NameSeen", "SessionLook", "ShardLook"]
 
 SESSION_SUFFIXES: Final = (
     "",
@@ -20,6 +20,9 @@ SESSION_SUFFIXES: Final = (
     *(suffix for room in ROOMS.values() for suffix in room),
 )
 """What follows the record's name in the keys that a session may have, in the order of `look.lua`."""
+
+STAMP: Final = ("gen", "revision", "rewritten", "sealed", "seq")
+"""Fields of a record of which one changes whenever anything of the session's contents does."""
 
 SHARD_KEYS: Final = (
     "by_updated",
@@ -76,14 +79,10 @@ class SessionLook:
     keys: Mapping[str, KeyLook]
     """The keys that there are, by what follows the record's name."""
 
-    def stands_as(self, other: SessionLook) -> bool:
-        """Whether nothing was changed between the two looks, so that what was read meanwhile belongs together."""
-        return (self.fields, self.keys, self.first_entry, self.last_entry) == (
-            other.fields,
-            other.keys,
-            other.first_entry,
-            other.last_entry,
-        )
+    @property
+    def stamp(self) -> tuple[bytes | None, ...]:
+        """What every change of the session's contents changes in its record."""
+        return tuple(self.fields.get(name) for name in STAMP)
 
     def size(self, suffix: str) -> int:
         """How much a key holds; 0 where it is not there."""

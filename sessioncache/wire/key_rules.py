@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal, Protocol
 
 from sessioncache.wire.keys import KeyKind, Keyspace, kind_of, namespace_of, record_of, unescape
 
 __all__ = ["FoundKey", "KeyProblem", "SeenKey", "judge_keys", "misplaced"]
+
+
+_keyspace = lru_cache(maxsize=64)(Keyspace)
+"""Of a namespace and its shard count: to make one takes longer than to judge a key."""
 
 
 class SeenKey(Protocol):
@@ -79,7 +84,7 @@ def judge_keys(keys: Iterable[SeenKey], *, shards: int) -> Iterator[KeyProblem]:
         if key.type != kind.type:
             yield KeyProblem("type", name, f"a {key.type}, but {kind.name} is a {kind.type}")
         namespace = namespace_of(name)
-        config = seen.get(Keyspace(namespace, 1).config) if namespace is not None else None
+        config = seen.get(_keyspace(namespace, 1).config) if namespace is not None else None
         count = int(config.fields.get("shards", shards)) if config is not None else shards
         yield from (KeyProblem("place", name, text) for text in misplaced(name, count))
         yield from (KeyProblem("expiry", name, text) for text in _EXPIRY[kind.expiry](seen, key, kind))
@@ -94,7 +99,7 @@ def misplaced(name: str, shards: int) -> Iterator[str]:
         yield f"in shard {shard}, but the namespace has {shards} shards"
     record = record_of(name)
     if record is not None:
-        expected = Keyspace(namespace, shards).shard_of(unescape(record.rpartition(":s:")[2]))
+        expected = _keyspace(namespace, shards).shard_of(unescape(record.rpartition(":s:")[2]))
         if expected != shard:
             yield f"in shard {shard}, but the session's shard is {expected}"
 
