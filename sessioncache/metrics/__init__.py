@@ -1,7 +1,7 @@
-"""Metrics: what they are called, and the hooks that write them for Prometheus.
+"""Metrics: what they are called, and the hooks that write them for Prometheus; and spans, by the same hook.
 
-The rule of this package: `prometheus_client` is imported only by those who ask for a hook, so the names can be read
-without it.
+The rule of this package: `prometheus_client` and `opentelemetry` are imported only by those who ask for a hook, so the
+names can be read without them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sessioncache.metrics.caches import CacheMetrics
     from sessioncache.metrics.calls import PrometheusHook
     from sessioncache.metrics.family import new_registry, render
+    from sessioncache.metrics.otel import OpenTelemetryHook
     from sessioncache.metrics.servers import ServerMetrics
     from sessioncache.metrics.workers import NamespaceMetrics, WorkerMetrics
 
@@ -23,6 +24,7 @@ __all__ = [
     "CacheMetrics",
     "Metric",
     "NamespaceMetrics",
+    "OpenTelemetryHook",
     "PrometheusHook",
     "ServerMetrics",
     "WorkerMetrics",
@@ -33,6 +35,7 @@ __all__ = [
 LAZY: Final = {
     "CacheMetrics": "caches",
     "NamespaceMetrics": "workers",
+    "OpenTelemetryHook": "otel",
     "PrometheusHook": "calls",
     "ServerMetrics": "servers",
     "WorkerMetrics": "workers",
