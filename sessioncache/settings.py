@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     """Keys that encrypt payloads with AES-GCM: `name:base64`, by commas. The first one writes, all of them read. Needs
     the extra `encryption`."""
 
+    archive_url: str | None = None
+    """Where workers write expiring sessions before they are removed: a folder, or a bucket's URL such as
+    `s3://bucket/folder`, as fsspec reads them; None: nowhere. Needs the extra `archive`."""
+
     client_name: str = "sessioncache"
     """Shown by CLIENT LIST on the server."""
 

@@ -28,6 +28,7 @@ async def run(
     lease: ShardLease | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Report:
     """List what is there: every session of the shard that has a record. Run `reconcile` afterwards, for the totals.
 
@@ -35,7 +36,15 @@ async def run(
         LeaseLost: somebody else has taken the shard over; what was adopted stays adopted.
         BackendError: the server is away; running it again begins anew.
     """
-    batches = Batches(cache, Report(JOB, shard), limit=limit, lease=lease, lease_ttl_ms=lease_ttl_ms, progress=progress)
+    batches = Batches(
+        cache,
+        Report(JOB, shard),
+        limit=limit,
+        lease=lease,
+        lease_ttl_ms=lease_ttl_ms,
+        progress=progress,
+        dry_run=dry_run,
+    )
     with batches.timed() as report:
         cursor = 0
         while True:
@@ -54,7 +63,7 @@ async def _adopt(cache: AsyncSessionCache, shard: int, batches: Batches, session
     report = batches.report
     report.examined += len(session_ids)
     mine = batches.own(session_ids, shard)
-    results = await cache.upkeep.reindex(shard, dict.fromkeys(mine), lease=batches.lease)
+    results = await cache.upkeep.reindex(shard, dict.fromkeys(mine), lease=batches.lease, dry_run=batches.dry_run)
     for session_id, reindexed in batches.sound(mine, results):
         if reindexed.state == "torn":
             report.add("torn")

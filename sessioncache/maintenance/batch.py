@@ -7,6 +7,7 @@ learns whether its lease was taken over; within a batch the fencing token in eve
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -22,6 +23,8 @@ from sessioncache.types import SessionId, check_limit
 from sessioncache.upkeep import ShardLease
 
 __all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "chunks", "pace_of"]
+
+log = logging.getLogger("sessioncache.maintenance")
 
 LEASE_TTL_MS: Final = 30_000
 """How long a lease is held without being renewed."""
@@ -74,6 +77,7 @@ class Batches:
         lease_ttl_ms: int = LEASE_TTL_MS,
         progress: Progress | None = None,
         paced: bool = True,
+        dry_run: bool = False,
     ) -> None:
         """Describe a run.
 
@@ -85,8 +89,11 @@ class Batches:
             lease_ttl_ms: how long it is renewed for.
             progress: called after every batch.
             paced: whether to make way for others; False for what cannot wait.
+            dry_run: whether nothing is changed.
         """
         self.report = report
+        self.report.dry_run = dry_run
+        self.dry_run = dry_run
         self.lease = lease
         self._cache = cache
         self._limit = check_limit(limit, what="limit", at_least=1)
@@ -94,6 +101,7 @@ class Batches:
         self._progress = progress
         self._paced = paced
         self._seen = report.examined
+        self._changed = report.changed
         self._began = perf_counter()
 
     @contextmanager
@@ -115,21 +123,27 @@ class Batches:
         return max(0, min(batch, self._limit - self.report.examined))
 
     async def ended(self) -> None:
-        """After each batch: tell the progress, make way for others, and hold on to the lease.
+        """After each batch: tell the progress and the log, make way for others, and hold on to the lease.
 
         Raises:
             LeaseLost: somebody else has taken the shard over.
         """
+        report = self.report
+        report.batches += 1
+        sessions, changed = report.examined - self._seen, report.changed - self._changed
+        self._seen, self._changed = report.examined, report.changed
+        fields = {"job": report.job, "namespace": self._cache.keys.namespace, "shard": report.shard}
+        fields |= {"batch": report.batches, "examined": sessions, "changed": changed}
+        log.info("batch", extra={"fields": fields | ({"dry_run": True} if self.dry_run else {})})
         if self._progress is not None:
-            self._progress(self.report)
+            self._progress(report)
         if self._paced:
-            await self._make_way()
+            await self._make_way(sessions)
         if self.lease is not None:
             self.lease = await self._cache.upkeep.renew(self.lease, ttl_ms=self._lease_ttl_ms)
         self._began = perf_counter()
 
-    async def _make_way(self) -> None:
-        sessions, self._seen = self.report.examined - self._seen, self.report.examined
+    async def _make_way(self, sessions: int) -> None:
         pacing, job = _pacing(self._cache), self.report.job
         took_s = perf_counter() - self._began
         pace = next_pace(
@@ -138,6 +152,23 @@ class Batches:
         pacing.paces[job] = pace
         if pace.pause_s:
             await asyncio.sleep(pace.pause_s)
+
+    async def resumed(self) -> str:
+        """Where the run before stopped at its limit, or died; empty: a run begins at the front."""
+        shard = self.report.shard
+        if shard is None:
+            return ""
+        [cursor] = await self._cache.upkeep.noted(shard, self.report.job, ["cursor"])
+        return cursor
+
+    async def reached(self, cursor: str) -> None:
+        """Keep where a run that is stopped now goes on; empty: at the front.
+
+        Raises:
+            LeaseLost: somebody else has taken the shard over.
+        """
+        if self.report.shard is not None and not self.dry_run:
+            await self._cache.upkeep.note(self.report.shard, self.report.job, {"cursor": cursor}, lease=self.lease)
 
     def own(self, session_ids: Iterable[SessionId], shard: int) -> list[SessionId]:
         """Those of the ids that belong to the shard. Others were put in its lists by something else, and stay there."""

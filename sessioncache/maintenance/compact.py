@@ -16,7 +16,7 @@ day both begin anew, for sessions that were put further left.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -86,6 +86,10 @@ class _Sealer:
                 if state is not None and self.keeps(state) is not None:
                     due.append((session_id, state))
             remaining = []
+            if batches.dry_run:
+                self.estimate(due, done)
+                await batches.ended()
+                break
             while due:
                 together, due = _together(due)
                 for session_id, outcome in await self.seal(together):
@@ -97,6 +101,14 @@ class _Sealer:
                 await batches.ended()
         batches.report.changed += len(done)
         batches.report.add("sealed", len(done))
+
+    def estimate(self, due: Sequence[tuple[SessionId, SealState]], done: set[SessionId]) -> None:
+        """What a run would seal of these sessions; of heads, as many messages as fill chunks."""
+        for session_id, state in due:
+            keep = self.keeps(state) or 0
+            count = state.tail - keep
+            self.batches.report.add("sealed_messages", count - count % CHUNK_MESSAGES if keep else count)
+            done.add(session_id)
 
     async def seal(self, together: Sequence[tuple[SessionId, SealState]]) -> list[tuple[SessionId, str]]:
         """Seal once what was read of each of these sessions; what came of it, for those where anything was tried."""
@@ -119,6 +131,7 @@ class _Sealer:
                 self.batches.report.add("sealed_messages", swap.count)
                 self.batches.report.bytes_in += swap.size
                 self.batches.report.bytes_out += sum(map(len, swap.items[1::2]))
+                self.batches.report.bytes += swap.saved
         return told
 
     def plans(self, found: Sequence[tuple[SessionId, Sealable | None]]) -> list[tuple[SessionId, Swap]]:
@@ -144,6 +157,7 @@ async def run(
     lease: ShardLease | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Report:
     """Seal a shard's idle sessions whole and the heads of long transcripts, looking at `limit` sessions at most.
 
@@ -151,7 +165,15 @@ async def run(
         LeaseLost: somebody else has taken the shard over; what was sealed stays sealed.
         BackendError: the server is away; running it again goes on.
     """
-    batches = Batches(cache, Report(JOB, shard), limit=limit, lease=lease, lease_ttl_ms=lease_ttl_ms, progress=progress)
+    batches = Batches(
+        cache,
+        Report(JOB, shard),
+        limit=limit,
+        lease=lease,
+        lease_ttl_ms=lease_ttl_ms,
+        progress=progress,
+        dry_run=dry_run,
+    )
     with batches.timed() as report:
         sealer = _Sealer(cache, shard, batches, await cache.retention.get())
         if not sealer.idle_ms and not sealer.keep:
@@ -161,37 +183,49 @@ async def run(
         walks = await cache.upkeep.walks(shard)
         if sealer.now_ms - walks.began_ms >= WALK_MS:
             walks = Walks(began_ms=sealer.now_ms)
+
+        async def reached(found: Walks) -> None:
+            nonlocal walks
+            walks = found
+            if not dry_run:
+                await cache.upkeep.save_walks(shard, walks, lease=batches.lease)
+
         if sealer.idle_ms:
             until_ms = sealer.now_ms - sealer.idle_ms
-            walks = replace(walks, idle=await _walk(sealer, walks.idle, until_ms))
-            await cache.upkeep.save_walks(shard, walks)
+            async for walk in _walk(sealer, walks.idle, until_ms):
+                await reached(replace(walks, idle=walk))
         if sealer.keep:
             # What nobody has written to for long was met by the walk before.
             begin_ms = sealer.now_ms - sealer.idle_ms + 1 if sealer.idle_ms else 0
             busy = walks.busy if walks.busy.at_ms >= begin_ms else Walk(begin_ms)
-            walks = replace(walks, busy=await _walk(sealer, busy, sealer.now_ms))
-            await cache.upkeep.save_walks(shard, walks)
+            async for walk in _walk(sealer, busy, sealer.now_ms):
+                await reached(replace(walks, busy=walk))
         return report
 
 
-async def _walk(sealer: _Sealer, walk: Walk, until_ms: int) -> Walk:
-    """Look at sessions in the order of their last writes, up to a time; how far that came."""
+async def _walk(sealer: _Sealer, walk: Walk, until_ms: int) -> AsyncIterator[Walk]:
+    """Look at sessions in the order of their last writes, up to a time; how far that came, after each batch."""
     batches, upkeep = sealer.batches, sealer.cache.upkeep
+    yield walk
     while batches.room:
         found = await upkeep.updated(sealer.shard, walk, until_ms=until_ms, limit=batches.room)
         if not found:
-            return walk
+            return
         walk = walk.after(found)
         await sealer.work([session_id for session_id, _at_ms in found])
+        yield walk
     batches.report.done &= not await upkeep.updated(sealer.shard, walk, until_ms=until_ms, limit=1)
-    return walk
 
 
 async def _dictionary(cache: AsyncSessionCache, batches: Batches) -> Dictionary:
     """What to compress with. A namespace that has nothing is given a dictionary, once that pays."""
     try:
-        current = await ensure(cache, batches.ended)
-        await batches.ended()
+        if batches.dry_run:
+            found = await cache.upkeep.current_dictionary()
+            current = None if found.data is None else (found.name, found.data)
+        else:
+            current = await ensure(cache, batches.ended)
+            await batches.ended()
         return None if current is None else (current[0], remember_dictionary(*current))
     except ValueError as error:
         batches.report.note(str(error))

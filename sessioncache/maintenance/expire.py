@@ -24,14 +24,25 @@ async def run(
     lease: ShardLease | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Report:
     """Remove a shard's overdue sessions, the longest overdue first, until none is due or `limit` were looked at.
+
+    Where an archive is set (`SESSIONCACHE_ARCHIVE_URL`), only those go that were archived as they are.
 
     Raises:
         LeaseLost: somebody else has taken the shard over; what was swept stays swept.
         BackendError: the server is away; running it again goes on.
     """
-    batches = Batches(cache, Report(JOB, shard), limit=limit, lease=lease, lease_ttl_ms=lease_ttl_ms, progress=progress)
+    batches = Batches(
+        cache,
+        Report(JOB, shard),
+        limit=limit,
+        lease=lease,
+        lease_ttl_ms=lease_ttl_ms,
+        progress=progress,
+        dry_run=dry_run,
+    )
     with batches.timed() as report:
         stuck: set[SessionId] = set()
         """Sessions that are still listed as due after they were looked at: never looked at twice."""
@@ -53,10 +64,14 @@ async def _sweep(
     mine = batches.own(due, shard)
     report.examined += len(due)
     stuck.update(due)
-    for session_id, swept in batches.sound(mine, await cache.upkeep.expire(shard, mine, lease=batches.lease)):
+    results = await cache.upkeep.expire(
+        shard, mine, lease=batches.lease, archived=bool(cache.settings.archive_url), dry_run=batches.dry_run
+    )
+    for session_id, swept in batches.sound(mine, results):
         report.add(swept.outcome)
-        if swept.outcome != "kept":
+        if swept.outcome in ("expired", "vanished"):
             report.changed += 1
             report.add("messages", swept.messages)
-            report.add("bytes", swept.bytes)
-            stuck.discard(session_id)
+            report.freed(swept.bytes)
+            if not batches.dry_run:
+                stuck.discard(session_id)

@@ -30,6 +30,7 @@ class Run(Protocol):
         lease: ShardLease | None = None,
         lease_ttl_ms: int = LEASE_TTL_MS,
         progress: Progress | None = None,
+        dry_run: bool = False,
     ) -> Report:
         """Work on one shard."""
 

@@ -49,6 +49,7 @@ async def run(
     lease: ShardLease | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Report:
     """Repair a shard's lists and totals, and its copy of the policy, looking at `limit` sessions at most.
 
@@ -59,13 +60,24 @@ async def run(
         LeaseLost: somebody else has taken the shard over; what was repaired stays repaired.
         BackendError: the server is away; running it again begins anew.
     """
-    batches = Batches(cache, Report(JOB, shard), limit=limit, lease=lease, lease_ttl_ms=lease_ttl_ms, progress=progress)
+    batches = Batches(
+        cache,
+        Report(JOB, shard),
+        limit=limit,
+        lease=lease,
+        lease_ttl_ms=lease_ttl_ms,
+        progress=progress,
+        dry_run=dry_run,
+    )
     with batches.timed() as report:
-        await _copy_policy(cache, shard, report)
+        await _copy_policy(cache, shard, batches)
         newest, _ = await cache.upkeep.changes(shard, after=0, limit=0)
         count = ShardCount(newest)
-        whole = await _walk_users(cache, shard, batches, count) and await _walk_lists(cache, shard, batches, count)
-        if not whole:
+        begun = await batches.resumed()
+        whole = await _walk_users(cache, shard, batches, count, after=begun)
+        if whole and begun:
+            await _count_front(cache, shard, batches, count, until=begun)
+        if not whole or not await _walk_lists(cache, shard, batches, count):
             report.done = False
             report.note("the limit was reached before the end of the shard: its totals were not compared")
             return report
@@ -74,10 +86,12 @@ async def run(
         report.seen |= {"sealed_from_bytes": sealed.from_bytes, "sealed_bytes": sealed.bytes}
         await _settle(cache, shard, batches, count)
         await _walk_links(cache, shard, batches)
+        if begun or report.batches > 1:
+            await batches.reached("")
         return report
 
 
-async def _copy_policy(cache: AsyncSessionCache, shard: int, report: Report) -> None:
+async def _copy_policy(cache: AsyncSessionCache, shard: int, batches: Batches) -> None:
     """Copy the namespace's policy to the shard. Somebody may save a newer one meanwhile, so look again afterwards."""
     for _ in range(POLICY_TRIES):
         wanted = await cache.retention.get()
@@ -87,14 +101,15 @@ async def _copy_policy(cache: AsyncSessionCache, shard: int, report: Report) -> 
             copy = None
         if copy == wanted:
             return
+        batches.report.changed += 1
+        batches.report.add("policy")
+        if batches.dry_run:
+            return
         await cache.upkeep.save_policy(shard, wanted)
-        report.changed += 1
-        report.add("policy")
 
 
-async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount) -> bool:
-    """Compare every session of the list by user; whether the end was reached."""
-    after = ""
+async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount, *, after: str) -> bool:
+    """Compare every session of the list by user behind an entry; whether the end was reached."""
     while batches.room:
         entries = await cache.upkeep.by_user(shard, after=after, limit=batches.room)
         if not entries:
@@ -107,7 +122,36 @@ async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, co
             remaining = [pair for pair in remaining if listed[pair[0]] != pair[1]]
             await _compare(cache, shard, batches, count, listed)
         await batches.ended()
+        await batches.reached(after)
     return not await cache.upkeep.by_user(shard, after=after, limit=1)
+
+
+async def _count_front(
+    cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount, *, until: str
+) -> None:
+    """Count the sessions that the run before has compared, up to an entry of the list by user: the totals need them."""
+    after = ""
+    while entries := await cache.upkeep.by_user(shard, after=after, limit=BATCH):
+        after = entries[-1][0]
+        ids = dict.fromkeys(
+            session_id
+            for entry, _user, session_id in entries
+            if entry.encode() <= until.encode() and session_id not in count.sessions
+        )
+        mine = [session_id for session_id in ids if cache.keys.shard_of(session_id) == shard]
+        results = await cache.upkeep.reindex(shard, dict.fromkeys(mine), dry_run=True)
+        count.torn.update(
+            session_id
+            for session_id, found in zip(mine, results, strict=True)
+            if isinstance(found, SessionCacheError) or found.state == "torn"
+        )
+        for session_id, found in zip(mine, results, strict=True):
+            if not isinstance(found, SessionCacheError) and found.sealed.messages:
+                count.sealed[session_id] = found.sealed
+        await _count(cache, count, mine)
+        await batches.ended()
+        if after.encode() >= until.encode():
+            return
 
 
 async def _walk_lists(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount) -> bool:
@@ -135,7 +179,9 @@ async def _compare(
     report.examined += len(listed)
     mine = batches.own(listed, shard)
     users = {session_id: listed[session_id] for session_id in mine}
-    results: Sequence[Reindexed | SessionCacheError] = await cache.upkeep.reindex(shard, users, lease=batches.lease)
+    results: Sequence[Reindexed | SessionCacheError] = await cache.upkeep.reindex(
+        shard, users, lease=batches.lease, dry_run=batches.dry_run
+    )
     count.torn.update(mine)
     for session_id, reindexed in batches.sound(mine, results):
         if reindexed.state == "torn":
@@ -171,7 +217,8 @@ async def _relink(
                 if following:
                     later.append(replace(part, cursor=following))
         named = [part.session_id for part, _things in found]
-        for _session_id, added in batches.sound(named, await cache.upkeep.relink(shard, found, lease=batches.lease)):
+        results = await cache.upkeep.relink(shard, found, lease=batches.lease, dry_run=batches.dry_run)
+        for _session_id, added in batches.sound(named, results):
             batches.report.add("links", added)
             batches.report.changed += bool(added)
         parts = later
@@ -187,7 +234,10 @@ async def _walk_links(cache: AsyncSessionCache, shard: int, batches: Batches) ->
             named[session_id].append(row)
         mine = batches.own(named, shard)
         results = await cache.upkeep.unlink(
-            shard, {session_id: named[session_id] for session_id in mine}, lease=batches.lease
+            shard,
+            {session_id: named[session_id] for session_id in mine},
+            lease=batches.lease,
+            dry_run=batches.dry_run,
         )
         for _session_id, removed in batches.sound(mine, results):
             batches.report.add("links", removed)
@@ -215,7 +265,9 @@ async def _correct(cache: AsyncSessionCache, shard: int, batches: Batches, count
     lacking = count.lacking(totals)
     if not lacking:
         return True
-    if not await cache.upkeep.settle(shard, settled=totals.settled, lacking=lacking, lease=batches.lease):
+    if not batches.dry_run and not await cache.upkeep.settle(
+        shard, settled=totals.settled, lacking=lacking, lease=batches.lease
+    ):
         return False
     batches.report.changed += 1
     batches.report.add("totals")

@@ -56,6 +56,7 @@ SETTLE_TRIES: Final = 50
 SETTLE_S: Final = 0.02
 """Large values are freed in the background: so often, and so long, is waited for it after a batch."""
 
+REMOVED: Final = ("evicted", "expired", "vanished")
 FOREVER_MS: Final = 9_007_199_254_740_991
 
 
@@ -65,7 +66,7 @@ class _Source:
 
     cache: AsyncSessionCache
     shard: int
-    lease: ShardLease
+    lease: ShardLease | None
     walk: Walk = field(default_factory=Walk)
     ahead: list[tuple[SessionId, int]] = field(default_factory=list)
     exhausted: bool = False
@@ -108,6 +109,7 @@ async def run(
     lease_ttl_ms: int = LEASE_TTL_MS,
     holder: str | None = None,
     progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Report:
     """Remove the oldest sessions of one namespace where a server's memory is above the high mark. See `run_all`."""
     return await run_all(
@@ -119,6 +121,7 @@ async def run(
         lease_ttl_ms=lease_ttl_ms,
         holder=holder,
         progress=progress,
+        dry_run=dry_run,
     )
 
 
@@ -132,6 +135,7 @@ async def run_all(
     lease_ttl_ms: int = LEASE_TTL_MS,
     holder: str | None = None,
     progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Report:
     """Where a server's memory is above the high mark, remove the oldest sessions of these namespaces, down to the low.
 
@@ -147,6 +151,8 @@ async def run_all(
         lease_ttl_ms: how long shards stay claimed by a process that dies meanwhile.
         holder: a name that no other holder of leases has; None: a random one.
         progress: called after every batch.
+        dry_run: whether nothing is removed. What sessions would give back is taken from the server's MEMORY USAGE, or
+            where that is forbidden from the bytes of their messages.
 
     Returns:
         What was done. `done` is False where a server is still above the low mark: the limit was reached, somebody else
@@ -158,13 +164,16 @@ async def run_all(
     """
     if not 0 < low < high <= 1:
         raise InvalidArgument(f"low and high must be shares with 0 < low < high <= 1, not {low} and {high}")
-    batches = Batches(caches[0], Report(JOB, None), limit=limit, progress=progress, paced=False)
+    batches = Batches(caches[0], Report(JOB, None), limit=limit, progress=progress, dry_run=dry_run, paced=False)
     with batches.timed() as report:
         for node in await _nodes(caches):
             maximum = bytes_max or node.memory.limit
             if node.memory.used <= high * maximum or not maximum:
                 continue
-            sources = await _claim(node, holder or secrets.token_hex(8), lease_ttl_ms)
+            if dry_run:
+                sources = [_Source(cache, shard, None) for cache, shard in node.shards]
+            else:
+                sources = await _claim(node, holder or secrets.token_hex(8), lease_ttl_ms)
             try:
                 await _Relief(node, sources, batches, int(low * maximum), lease_ttl_ms).work()
             finally:
@@ -198,9 +207,10 @@ async def _claim(node: _Node, holder: str, ttl_ms: int) -> list[_Source]:
 
 async def _give_back(sources: Sequence[_Source]) -> None:
     for source in sources:
-        with suppress(BackendError):
-            # It runs out by itself.
-            await source.cache.upkeep.release(source.lease)
+        if source.lease is not None:
+            with suppress(BackendError):
+                # It runs out by itself.
+                await source.cache.upkeep.release(source.lease)
 
 
 class _Relief:
@@ -216,6 +226,10 @@ class _Relief:
         self.low_bytes = low_bytes
         self.lease_ttl_ms = lease_ttl_ms
         self.renewed = perf_counter()
+        self.measured = 0
+        """What would be given back by sessions that a dry run found."""
+        self.swept: set[SessionId] = set()
+        """Those among them that are overdue."""
         self.used = node.memory.used
 
     async def work(self) -> None:
@@ -233,13 +247,17 @@ class _Relief:
                 mine = self.batches.own([session_id for session_id, _late_ms in due], source.shard)
                 self.report.examined += len(due)
                 removed = 0
-                results = await source.cache.upkeep.expire(source.shard, mine, lease=source.lease)
+                await self._measure(source, mine)
+                self.swept.update(mine if self.batches.dry_run else ())
+                results = await source.cache.upkeep.expire(
+                    source.shard, mine, lease=source.lease, dry_run=self.batches.dry_run
+                )
                 for _session_id, swept in self.batches.sound(mine, results):
                     removed += swept.outcome != "kept"
                     self._count(swept.outcome, swept.messages, swept.bytes)
                 if due and await self._is_enough():
                     return True
-                if len(due) < BATCH_MAX or not removed:
+                if len(due) < BATCH_MAX or not removed or self.batches.dry_run:
                     break
         return False
 
@@ -253,11 +271,17 @@ class _Relief:
                 return False
             before, removed = self.used, 0
             for source, sessions in chosen:
+                for session_id in self.swept & sessions.keys():
+                    del sessions[session_id]
                 mine = {session_id: sessions[session_id] for session_id in self.batches.own(sessions, source.shard)}
                 self.report.examined += len(sessions)
-                results = await source.cache.upkeep.evict(source.shard, mine, lease=source.lease)
-                for _session_id, evicted in self.batches.sound(list(mine), results):
-                    removed += evicted.outcome in ("evicted", "expired")
+                results = await source.cache.upkeep.evict(
+                    source.shard, mine, lease=source.lease, dry_run=self.batches.dry_run
+                )
+                told = list(self.batches.sound(list(mine), results))
+                await self._measure(source, [name for name, evicted in told if evicted.outcome in REMOVED])
+                for _session_id, evicted in told:
+                    removed += evicted.outcome in REMOVED
                     self._count(evicted.outcome, evicted.messages, evicted.bytes)
             if await self._is_enough():
                 return True
@@ -290,18 +314,27 @@ class _Relief:
         """After each batch: look at the memory, and hold on to the leases."""
         if perf_counter() - self.renewed > self.lease_ttl_ms / 3000:
             for source in self.sources:
-                source.lease = await source.cache.upkeep.renew(source.lease, ttl_ms=self.lease_ttl_ms)
+                source.lease = source.lease and await source.cache.upkeep.renew(source.lease, ttl_ms=self.lease_ttl_ms)
             self.renewed = perf_counter()
         await self.batches.ended()
+        if self.batches.dry_run:
+            self.used -= self.measured
+            self.measured = 0
+            return self.used <= self.low_bytes
         found = await self.node.look()
         if found.node != self.node.memory.node:
             raise BackendUnavailable("the server was replaced meanwhile; what was removed stays removed")
         self.used = found.used
         return self.used <= self.low_bytes
 
+    async def _measure(self, source: _Source, session_ids: Sequence[SessionId]) -> None:
+        """In a dry run: what the memory would be without these."""
+        if self.batches.dry_run and session_ids:
+            self.measured += sum(await source.cache.upkeep.footprints(session_ids))
+
     def _count(self, outcome: str, messages: int, size: int) -> None:
         self.report.add(outcome)
-        if outcome in ("evicted", "expired", "vanished"):
+        if outcome in REMOVED:
             self.report.changed += 1
             self.report.add("messages", messages)
-            self.report.add("bytes", size)
+            self.report.freed(size)

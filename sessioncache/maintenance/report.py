@@ -35,6 +35,12 @@ class Report:
     """What a run that came to the end of the shard saw there, for `ShardStats`: `torn` and `sealed`."""
     notes: list[str] = field(default_factory=list)
     """What a person should look at, a sentence each."""
+    batches: int = 0
+    """Round trips, or a few of them together, after which the run could have been stopped."""
+    bytes: int = 0
+    """Bytes of messages that are not stored any more: removed, or saved by compressing."""
+    dry_run: bool = False
+    """Whether nothing was changed, and the report says what would be."""
     done: bool = True
     """False: the limit was reached first, or the shard never held still; run it again."""
     duration_s: float = 0.0
@@ -48,6 +54,11 @@ class Report:
         """Count something that was found or done; nothing for 0."""
         if count:
             self.details[name] = self.details.get(name, 0) + count
+
+    def freed(self, size: int) -> None:
+        """Count bytes that are not stored any more."""
+        self.bytes += size
+        self.add("bytes", size)
 
     def note(self, text: str) -> None:
         """Keep a sentence for people, the first twenty."""
@@ -68,5 +79,8 @@ class Report:
             self.seen[name] = self.seen.get(name, 0) + count
         for text in other.notes:
             self.note(text)
+        self.batches += other.batches
+        self.bytes += other.bytes
+        self.dry_run = self.dry_run or other.dry_run
         self.done = self.done and other.done
         self.duration_s += other.duration_s

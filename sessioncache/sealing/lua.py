@@ -100,9 +100,9 @@ def seal(
     return Call("sealing.seal", load_script("sealing.seal"), keys, args, decode=decode, writes=True)
 
 
-def first_chunk(*, session: SessionKeys) -> Call[tuple[bytes, ...]]:
-    """LRANGE of a transcript's first chunk and the place in front of it."""
-    return Call("sealing.first_chunk", "LRANGE", (session.sealed,), (0, 1), decode=tuple)
+def first_chunk(*, session: SessionKeys, at: int = 0) -> Call[tuple[bytes, ...]]:
+    """LRANGE of a transcript's first chunk, or number `at`, and the place in front of it."""
+    return Call("sealing.first_chunk", "LRANGE", (session.sealed,), (2 * at, 2 * at + 1), decode=tuple)
 
 
 def shorten(

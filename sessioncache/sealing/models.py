@@ -166,6 +166,13 @@ class Swap:
     size: int = 0
     """Bytes of the payloads that are in them, those of a chunk that is replaced included."""
 
+    @property
+    def saved(self) -> int:
+        """About how many bytes less the messages take in chunks; those that were in the last chunk are left out."""
+        places = [ChunkPlace.parse(line) for line in self.items[::2]]
+        saved = sum(place.size for place in places) - sum(map(len, self.items[1::2]))
+        return max(saved * self.count // max(sum(place.count for place in places), 1), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentDictionary:

@@ -16,22 +16,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sessioncache.errors import DecodeError, SessionCacheError
+from sessioncache.errors import SessionCacheError
 from sessioncache.feed import lua as feed_lua
 from sessioncache.feed.models import Change
+from sessioncache.namespaces import questions
 from sessioncache.retention import lua as retention_lua
 from sessioncache.retention.models import RetentionPolicy
-from sessioncache.sealing import lua as sealing_lua
-from sessioncache.sealing._sync import Sealing
-from sessioncache.sealing.chunks import body_of, needed_dictionary, pack_chunk
-from sessioncache.sealing.dictionaries import known_dictionary, pack_dictionary, unpack_dictionary
-from sessioncache.sealing.models import CurrentDictionary, Sealable, SealState, Swap
-from sessioncache.sealing.plan import shortened
-from sessioncache.transport.base import Transport
 from sessioncache.types import SessionId, check_limit, check_text
 from sessioncache.upkeep import lua
 from sessioncache.upkeep.models import (
+    COUNTED,
     LINKED_ROOMS,
+    NO_SKIP,
     Counters,
     Evicted,
     Expired,
@@ -45,23 +41,18 @@ from sessioncache.upkeep.models import (
     Walk,
     Walks,
 )
+from sessioncache.upkeep.sealing_sync import SealingSteps
 from sessioncache.wire.call import Call
-from sessioncache.wire.keys import ROOMS, Key, Keyspace
+from sessioncache.wire.keys import ROOMS
 
 __all__ = ["Upkeep"]
 
-NO_LEASE_JOB = "none"
 SEALING_JOB = "compact"
 """Beside the lease of this job stands how far it has come, also where it runs without a lease."""
 
 
-class Upkeep:
+class Upkeep(SealingSteps):
     """Steps of background work. Every write carries the lease's token, and is refused once a newer one exists."""
-
-    def __init__(self, transport: Transport, keys: Keyspace) -> None:
-        self._transport = transport
-        self._keys = keys
-        self._sealing = Sealing(transport, keys)
 
     def acquire(self, shard: int, job: str, *, holder: str, ttl_ms: int) -> ShardLease | None:
         """Take a shard's lease where it is free, has run out, or is the holder's own already. One round trip.
@@ -127,9 +118,23 @@ class Upkeep:
         return self._transport.call(call)
 
     def expire(
-        self, shard: int, session_ids: Sequence[SessionId], *, lease: ShardLease | None = None
+        self,
+        shard: int,
+        session_ids: Sequence[SessionId],
+        *,
+        lease: ShardLease | None = None,
+        archived: bool = False,
+        dry_run: bool = False,
     ) -> list[Expired | SessionCacheError]:
-        """Remove those of the sessions whose deadline has passed. One pipelined round trip."""
+        """Remove those of the sessions whose deadline has passed. One pipelined round trip.
+
+        Args:
+            shard: whose sessions.
+            session_ids: which.
+            lease: the worker's lease on the shard.
+            archived: whether only those go that were archived as they are.
+            dry_run: whether nothing is removed, and the answer says what would be.
+        """
         key, token = self._lease(shard, lease)
         calls = [
             lua.expire(
@@ -137,6 +142,8 @@ class Upkeep:
                 lease=key,
                 now_override_ms=self._keys.now_override_ms,
                 lease_token=token,
+                archived=archived,
+                dry_run=dry_run,
             )
             for session_id in session_ids
         ]
@@ -145,6 +152,18 @@ class Upkeep:
     def memory(self, shard: int) -> NodeMemory:
         """What the server that has the shard says about its memory."""
         return self._transport.call(lua.memory(shard=self._keys.shard(shard)))
+
+    def footprints(self, session_ids: Sequence[SessionId]) -> list[int]:
+        """How much memory sessions take, all their keys counted; their messages alone where that may not be asked."""
+        calls: list[Call[Any]] = []
+        for session_id in session_ids:
+            keys = self._keys.session(session_id)
+            rooms = [key for room in ROOMS for key in keys.room(room)]
+            own = [keys.record, keys.transcript, keys.sealed, keys.operations, *rooms]
+            calls += [questions.key_memory(key=key) for key in own] + [lua.counters(session=keys)]
+        replies = self._transport.call_many(calls, return_errors=True)
+        size = len(calls) // max(len(session_ids), 1)
+        return [_footprint(replies[at : at + size]) for at in range(0, len(replies), size)]
 
     def evict(
         self,
@@ -176,9 +195,21 @@ class Upkeep:
         policy: RetentionPolicy,
         *,
         lease: ShardLease | None = None,
+        dry_run: bool = False,
+        skip: Mapping[SessionId, tuple[int, int, int, int, str]] | None = None,
     ) -> list[Trimmed | SessionCacheError]:
-        """Remove the oldest messages beyond what retention keeps, 500 a session. One pipelined round trip."""
+        """Remove the oldest messages beyond what retention keeps, 500 a session. One pipelined round trip.
+
+        Args:
+            shard: whose sessions.
+            session_ids: which.
+            policy: of the namespace.
+            lease: the worker's lease on the shard.
+            dry_run: whether nothing is removed, and the answer says what would be, with what is skipped.
+            skip: what the call before has looked at, by session.
+        """
         key, token = self._lease(shard, lease)
+        skipped = [(session_id, (skip or {}).get(session_id, NO_SKIP)) for session_id in session_ids]
         calls = [
             lua.trim(
                 session=self._keys.session(session_id),
@@ -188,13 +219,24 @@ class Upkeep:
                 keep_messages=policy.keep_messages,
                 keep_bytes=policy.keep_bytes,
                 keep_age_ms=policy.keep_age_ms,
+                dry_run=dry_run,
+                skip_chunks=chunks,
+                skip_after=after,
+                skip_messages=messages,
+                skip_bytes=size,
+                seen=seen,
             )
-            for session_id in session_ids
+            for session_id, (chunks, after, messages, size, seen) in skipped
         ]
         return self._transport.call_many(calls, return_errors=True)
 
     def reindex(
-        self, shard: int, listed: Mapping[SessionId, str | None], *, lease: ShardLease | None = None
+        self,
+        shard: int,
+        listed: Mapping[SessionId, str | None],
+        *,
+        lease: ShardLease | None = None,
+        dry_run: bool = False,
     ) -> list[Reindexed | SessionCacheError]:
         """Make the shard's lists agree with records. One pipelined round trip.
 
@@ -202,6 +244,7 @@ class Upkeep:
             shard: whose lists.
             listed: ids, each with the user under which it was found in the list by user, or None.
             lease: the worker's lease on the shard.
+            dry_run: whether nothing is repaired, and the answer says what would be.
         """
         key, token = self._lease(shard, lease)
         calls = [
@@ -211,6 +254,7 @@ class Upkeep:
                 now_override_ms=self._keys.now_override_ms,
                 lease_token=token,
                 listed_user=user,
+                dry_run=dry_run,
             )
             for session_id, user in listed.items()
         ]
@@ -225,12 +269,19 @@ class Upkeep:
         return self._transport.call(lua.linked(shard=self._keys.shard(shard), after=after, limit=limit))
 
     def unlink(
-        self, shard: int, rows: Mapping[SessionId, Sequence[str]], *, lease: ShardLease | None = None
+        self,
+        shard: int,
+        rows: Mapping[SessionId, Sequence[str]],
+        *,
+        lease: ShardLease | None = None,
+        dry_run: bool = False,
     ) -> list[int | SessionCacheError]:
         """Remove rows of the links whose sessions do not have what they say. One pipelined round trip."""
         key, token = self._lease(shard, lease)
         calls = [
-            lua.unlink(session=self._keys.session(session_id), lease=key, lease_token=token, rows=named)
+            lua.unlink(
+                session=self._keys.session(session_id), lease=key, lease_token=token, dry_run=dry_run, rows=named
+            )
             for session_id, named in rows.items()
         ]
         return self._transport.call_many(calls, return_errors=True)
@@ -249,7 +300,12 @@ class Upkeep:
         return self._transport.call_many(calls, return_errors=True)
 
     def relink(
-        self, shard: int, found: Sequence[tuple[RoomPart, Sequence[str]]], *, lease: ShardLease | None = None
+        self,
+        shard: int,
+        found: Sequence[tuple[RoomPart, Sequence[str]]],
+        *,
+        lease: ShardLease | None = None,
+        dry_run: bool = False,
     ) -> list[int | SessionCacheError]:
         """Put back what the shard's links lack of these entries. One pipelined round trip."""
         key, token = self._lease(shard, lease)
@@ -259,6 +315,7 @@ class Upkeep:
                 items=self._keys.session(part.session_id).room(part.room)[0],
                 lease=key,
                 lease_token=token,
+                dry_run=dry_run,
                 kind=LINKED_ROOMS[part.room],
                 things=things,
             )
@@ -347,149 +404,29 @@ class Upkeep:
         """How far sealing has come in a shard."""
         return self._transport.call(lua.walks(lease=self._keys.shard(shard).lease(SEALING_JOB)))
 
-    def save_walks(self, shard: int, walks: Walks) -> None:
+    def save_walks(self, shard: int, walks: Walks, *, lease: ShardLease | None = None) -> None:
         """Keep how far sealing has come in a shard."""
-        self._transport.call(lua.save_walks(lease=self._keys.shard(shard).lease(SEALING_JOB), walks=walks))
+        self.note(shard, SEALING_JOB, dict(zip(Walks.FIELDS, walks.values(), strict=True)), lease=lease)
 
-    def seal_states(self, session_ids: Sequence[SessionId]) -> list[SealState | SessionCacheError | None]:
-        """What records say about sealing; None where there is none. One pipelined round trip."""
-        calls = [sealing_lua.state(session=self._keys.session(session_id)) for session_id in session_ids]
-        return self._transport.call_many(calls, return_errors=True)
+    def noted(self, shard: int, job: str, names: Sequence[str]) -> tuple[str, ...]:
+        """What a job keeps beside its lease on a shard; empty where it keeps nothing."""
+        return self._transport.call(lua.noted(lease=self._keys.shard(shard).lease(job), names=names))
 
-    def sealable(
-        self, session_ids: Sequence[SessionId], *, limits: Sequence[int]
-    ) -> list[Sealable | SessionCacheError | None]:
-        """The oldest messages of sessions that are not sealed, and those of the last chunk. One pipelined round trip.
+    def note(self, shard: int, job: str, noted: Mapping[str, int | str], *, lease: ShardLease | None = None) -> None:
+        """Keep something beside a job's lease on a shard; an empty text removes it.
 
-        Another one, now and then, for a dictionary that this process has not met.
+        Raises:
+            LeaseLost: somebody else has taken the lease since.
         """
-        calls: list[Call[Any]] = []
-        for session_id, limit in zip(session_ids, limits, strict=True):
-            keys = self._keys.session(session_id)
-            # The state first: what is rewritten after it is refused later.
-            calls += [
-                sealing_lua.state(session=keys),
-                sealing_lua.oldest(session=keys, limit=limit),
-                sealing_lua.last_chunk(session=keys),
-            ]
-        replies = self._transport.call_many(calls, return_errors=True)
-        found: list[Sealable | SessionCacheError | None] = []
-        for at, session_id in enumerate(session_ids):
-            state, entries, chunk = replies[3 * at : 3 * at + 3]
-            failed = next((part for part in (state, entries, chunk) if isinstance(part, SessionCacheError)), None)
-            if failed is not None or state is None:
-                found.append(failed)
-                continue
-            try:
-                last = self._sealing.entries(self._keys.session(session_id), chunk, decode=False)
-            except DecodeError as error:
-                found.append(error)
-                continue
-            found.append(Sealable(state, entries, last))
-        return found
+        given: list[int | str] = [part for pair in noted.items() for part in pair]
+        token = 0 if lease is None else lease.token
+        self._transport.call(lua.note(lease=self._keys.shard(shard).lease(job), lease_token=token, given=given))
 
-    def seal(
-        self, shard: int, swaps: Mapping[SessionId, tuple[Swap, int | None]], *, lease: ShardLease | None = None
-    ) -> list[str | SessionCacheError]:
-        """Swap messages for chunks, unless they were changed since they were read. One pipelined round trip.
 
-        Args:
-            shard: whose sessions.
-            swaps: by session; with the time, in milliseconds, for which nobody may have written to one that is sealed
-                whole, or None.
-            lease: the worker's lease on the shard.
-
-        Returns:
-            For each session `sealed`, `changed`, or `dictionary` where the shard lacks the one that is needed.
-        """
-        key, token = self._lease(shard, lease)
-        calls = [
-            sealing_lua.seal(
-                session=self._keys.session(session_id),
-                lease=key,
-                now_override_ms=self._keys.now_override_ms,
-                lease_token=token,
-                idle_ms=idle_ms,
-                swap=swap,
-                chunks=swap.items,
-            )
-            for session_id, (swap, idle_ms) in swaps.items()
-        ]
-        return self._transport.call_many(calls, return_errors=True)
-
-    def shorten(
-        self, shard: int, cutoffs: Mapping[SessionId, int], *, lease: ShardLease | None = None
-    ) -> list[Trimmed | SessionCacheError]:
-        """Remove messages before a time from the first chunks of sessions. Two pipelined round trips."""
-        key, token = self._lease(shard, lease)
-        reads: list[Call[Any]] = []
-        for session_id in cutoffs:
-            keys = self._keys.session(session_id)
-            reads += [sealing_lua.state(session=keys), sealing_lua.first_chunk(session=keys)]
-        replies = self._transport.call_many(reads, return_errors=True)
-        calls: list[Call[tuple[int, int]]] = []
-        results: dict[SessionId, Trimmed | SessionCacheError] = {}
-        sent: list[SessionId] = []
-        for (session_id, before_ms), state, items in zip(cutoffs.items(), replies[::2], replies[1::2], strict=True):
-            results[session_id] = Trimmed(0, 0, more=False)
-            if isinstance(state, SessionCacheError) or isinstance(items, SessionCacheError):
-                results[session_id] = state if isinstance(state, SessionCacheError) else items
-                continue
-            keys = self._keys.session(session_id)
-            try:
-                entries = self._sealing.entries(keys, items, decode=False)
-            except DecodeError as error:
-                results[session_id] = error
-                continue
-            kept = shortened(entries, before_ms)
-            if state is None or len(kept) == len(entries) or any(entry.damage for entry in entries):
-                continue
-            name = needed_dictionary(items[1])
-            place, body = body_of(kept)
-            chunk = pack_chunk(body, None if name is None else known_dictionary(name), name or "")
-            sent.append(session_id)
-            calls.append(
-                sealing_lua.shorten(
-                    session=keys,
-                    lease=key,
-                    now_override_ms=self._keys.now_override_ms,
-                    lease_token=token,
-                    gen=state.gen,
-                    rewritten=state.rewritten,
-                    known_place=items[0],
-                    place=str(place).encode(),
-                    chunk=chunk,
-                )
-            )
-        outcomes = self._transport.call_many(calls, return_errors=True)
-        for session_id, outcome in zip(sent, outcomes, strict=True):
-            if isinstance(outcome, SessionCacheError):
-                results[session_id] = outcome
-            else:
-                messages, size = outcome
-                results[session_id] = Trimmed(messages, size, more=False)
-        return list(results.values())
-
-    def current_dictionary(self) -> CurrentDictionary:
-        """The dictionary that the namespace seals with now, if there is one."""
-        found = self._transport.call(sealing_lua.current_dictionary(keys=self._keys))
-        return found if found.data is None else replace(found, data=unpack_dictionary(found.data))
-
-    def save_current_dictionary(self, name: str, data: bytes) -> None:
-        """Seal with this dictionary from now on."""
-        stored = pack_dictionary(data)
-        self._transport.call(sealing_lua.save_current_dictionary(keys=self._keys, name=name, data=stored))
-
-    def save_dictionary_try(self, total: int) -> None:
-        """Note how many bytes of messages there were when somebody tried to make a dictionary."""
-        self._transport.call(sealing_lua.save_dictionary_try(keys=self._keys, total=total))
-
-    def save_dictionary(self, shard: int, name: str, data: bytes) -> None:
-        """Put a dictionary where chunks of the shard may need it."""
-        keys, stored = self._keys.shard(shard), pack_dictionary(data)
-        self._transport.call(sealing_lua.save_dictionary(shard=keys, name=name, data=stored))
-
-    def _lease(self, shard: int, lease: ShardLease | None) -> tuple[Key, int]:
-        if lease is None:
-            return self._keys.shard(shard).lease(NO_LEASE_JOB), 0
-        return self._keys.shard(shard).lease(lease.job), lease.token
+def _footprint(replies: Sequence[Any]) -> int:
+    *sizes, counters = replies
+    if any(isinstance(size, SessionCacheError) for size in sizes):
+        return (
+            0 if counters is None or isinstance(counters, SessionCacheError) else int(counters[COUNTED.index("bytes")])
+        )
+    return sum(size or 0 for size in sizes)

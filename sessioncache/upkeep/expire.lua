@@ -8,7 +8,9 @@
 --   id               text
 --   now_override_ms  integer
 --   lease_token      integer  0: none
--- REPLY   expired, vanished or kept; messages; bytes
+--   archived         integer  1: only if it was archived as it is
+--   dry_run          integer  1: only says what it would do
+-- REPLY   expired, vanished, kept or unarchived; messages; bytes
 -- ERRORS  SCLEASE
 -- EMITS   session.expired
 local err = refuse_fenced()
@@ -18,13 +20,20 @@ end
 local now = server_now_ms()
 local s = salvage_session()
 if s and not is_past(s, now) then
-  index_deadline(s)
+  if dry_run ~= 1 then
+    index_deadline(s)
+  end
   return { 'kept', 0, 0 }
+end
+if s and archived == 1 and redis.pcall('HGET', record, 'archived') ~= s.gen .. ' ' .. s.revision then
+  return { 'unarchived', 0, 0 }
 end
 local outcome = s and 'expired' or 'vanished'
 if not s and not redis.call('ZSCORE', deadlines, id) then
   return { 'kept', 0, 0 }
 end
 s = s or { user = '', revision = 0, messages = 0, bytes = 0 }
-remove_session(s, load_policy(), now, 'session.expired')
+if dry_run ~= 1 then
+  remove_session(s, load_policy(), now, 'session.expired')
+end
 return { outcome, s.messages, s.bytes }

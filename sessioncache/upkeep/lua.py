@@ -33,12 +33,13 @@ __all__ = [
     "linked",
     "listed",
     "memory",
+    "note",
+    "noted",
     "records",
     "reindex",
     "release",
     "relink",
     "renew",
-    "save_walks",
     "settle",
     "things",
     "totals",
@@ -61,14 +62,22 @@ def due(*, shard: ShardKeys, now_override_ms: int | None, limit: int) -> Call[li
     return Call("upkeep.due", load_script("upkeep.due"), (shard.deadlines,), args, decode=decode)
 
 
-def expire(*, session: SessionKeys, lease: Key, now_override_ms: int | None, lease_token: int) -> Call[Expired]:
+def expire(
+    *,
+    session: SessionKeys,
+    lease: Key,
+    now_override_ms: int | None,
+    lease_token: int,
+    archived: bool,
+    dry_run: bool,
+) -> Call[Expired]:
     """`upkeep/expire.lua`."""
 
     def decode(reply: list[Any]) -> Expired:
         named: Any = reply[0].decode()
         return Expired(named, int(reply[1]), int(reply[2]))
 
-    args = (session.escaped, optional(now_override_ms), lease_token)
+    args = (session.escaped, optional(now_override_ms), lease_token, int(archived), int(dry_run))
     keys = (*session.group, lease)
     return Call("upkeep.expire", load_script("upkeep.expire"), keys, args, decode=decode, writes=True)
 
@@ -116,13 +125,24 @@ def trim(
     keep_messages: int,
     keep_bytes: int,
     keep_age_ms: int,
+    dry_run: bool,
+    skip_chunks: int,
+    skip_after: int,
+    skip_messages: int,
+    skip_bytes: int,
+    seen: str,
 ) -> Call[Trimmed]:
     """`upkeep/trim.lua`."""
 
     def decode(reply: list[Any]) -> Trimmed:
-        return Trimmed(int(reply[0]), int(reply[1]), bool(reply[2]), *map(int, reply[3:]))
+        messages, size, more, cutoff_ms, *numbers, head = reply
+        chunks, after, looked_messages, looked_bytes = map(int, numbers)
+        following = (chunks, after, looked_messages, looked_bytes, head.decode())
+        return Trimmed(int(messages), int(size), bool(more), following, int(cutoff_ms))
 
-    args = (session.escaped, optional(now_override_ms), lease_token, keep_messages, keep_bytes, keep_age_ms)
+    kept = (keep_messages, keep_bytes, keep_age_ms)
+    skipped = (skip_chunks, skip_after, skip_messages, skip_bytes, seen)
+    args = (session.escaped, optional(now_override_ms), lease_token, *kept, int(dry_run), *skipped)
     keys = (*session.group, lease)
     return Call("upkeep.trim", load_script("upkeep.trim"), keys, args, decode=decode, writes=True)
 
@@ -134,6 +154,7 @@ def reindex(
     now_override_ms: int | None,
     lease_token: int,
     listed_user: str | None,
+    dry_run: bool,
 ) -> Call[Reindexed]:
     """`upkeep/reindex.lua`."""
 
@@ -143,7 +164,8 @@ def reindex(
         sealed = SealedSize(int(messages), int(before), int(now))
         return Reindexed(named, sealed, tuple(name.decode() for name in repaired))
 
-    args = (session.escaped, optional(now_override_ms), lease_token, listed_user or "", int(listed_user is not None))
+    listed = (listed_user or "", int(listed_user is not None))
+    args = (session.escaped, optional(now_override_ms), lease_token, *listed, int(dry_run))
     keys = (*session.group, lease)
     return Call("upkeep.reindex", load_script("upkeep.reindex"), keys, args, decode=decode, writes=True)
 
@@ -161,18 +183,18 @@ def things(*, room: Key, command: str, cursor: str, limit: int) -> Call[tuple[st
 
 
 def relink(
-    *, session: SessionKeys, items: Key, lease: Key, lease_token: int, kind: str, things: Sequence[str]
+    *, session: SessionKeys, items: Key, lease: Key, lease_token: int, dry_run: bool, kind: str, things: Sequence[str]
 ) -> Call[int]:
     """`upkeep/relink.lua`: how many rows were lacking."""
-    args: tuple[Arg, ...] = (session.escaped, lease_token, kind, *things)
+    args: tuple[Arg, ...] = (session.escaped, lease_token, int(dry_run), kind, *things)
     keys = (*session.group, items, lease)
     return Call("upkeep.relink", load_script("upkeep.relink"), keys, args, decode=int, writes=True)
 
 
-def unlink(*, session: SessionKeys, lease: Key, lease_token: int, rows: Sequence[str]) -> Call[int]:
+def unlink(*, session: SessionKeys, lease: Key, lease_token: int, dry_run: bool, rows: Sequence[str]) -> Call[int]:
     """`upkeep/unlink.lua`."""
     keys = (*session.group, lease)
-    args: tuple[Arg, ...] = (session.escaped, lease_token, *rows)
+    args: tuple[Arg, ...] = (session.escaped, lease_token, int(dry_run), *rows)
     return Call("upkeep.unlink", load_script("upkeep.unlink"), keys, args, decode=int, writes=True)
 
 
@@ -284,12 +306,19 @@ def walks(*, lease: Key) -> Call[Walks]:
     return Call("upkeep.walks", "HMGET", (lease,), Walks.FIELDS, decode=decode)
 
 
-def save_walks(*, lease: Key, walks: Walks) -> Call[int]:
-    """HSET of how far a job has come."""
-    args: list[Arg] = []
-    for name, value in zip(Walks.FIELDS, walks.values(), strict=True):
-        args += [name, value]
-    return Call("upkeep.save_walks", "HSET", (lease,), tuple(args), decode=int, writes=True)
+def noted(*, lease: Key, names: Sequence[str]) -> Call[tuple[str, ...]]:
+    """HMGET of what was kept beside a lease; empty where nothing was."""
+
+    def decode(reply: list[Any]) -> tuple[str, ...]:
+        return tuple((value or b"").decode() for value in reply)
+
+    return Call("upkeep.noted", "HMGET", (lease,), tuple(names), decode=decode)
+
+
+def note(*, lease: Key, lease_token: int, given: Sequence[Arg]) -> Call[int]:
+    """`upkeep/note.lua`."""
+    args: tuple[Arg, ...] = (lease_token, *given)
+    return Call("upkeep.note", load_script("upkeep.note"), (lease,), args, decode=int, writes=True)
 
 
 def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int) -> Call[tuple[int, int] | None]:

@@ -14,6 +14,7 @@ from sessioncache.wire.keys import ROOMS, RoomName, escape
 __all__ = [
     "COUNTED",
     "LINKED_ROOMS",
+    "NO_SKIP",
     "Counters",
     "Evicted",
     "Expired",
@@ -40,6 +41,9 @@ COUNTED: Final = ("messages", "bytes", *ROOMS)
 Counters: TypeAlias = tuple[int, ...]
 """How many, in the order of `COUNTED`."""
 
+
+NO_SKIP: Final = (0, 0, 0, 0, "")
+"""Chunks, sequence number, messages, bytes and the head of the transcript: a call begins at the first message."""
 
 LINKED_ROOMS: Final[dict[RoomName, str]] = {"checkpoints": "c", "workspaces": "w", "sources": "f"}
 """Rooms whose entries the shard's links name, and the kind of their rows."""
@@ -73,8 +77,9 @@ class ShardLease:
 class Expired:
     """What the sweep of one session did."""
 
-    outcome: Literal["expired", "vanished", "kept"]
-    """Removed; only index entries were left and are removed; or extended meanwhile, and stays."""
+    outcome: Literal["expired", "vanished", "kept", "unarchived"]
+    """Removed; only index entries were left and are removed; or it stays: it was extended meanwhile, or has to be
+    archived first."""
     messages: int
     bytes: int
 
@@ -114,6 +119,8 @@ class Trimmed:
     bytes: int
     more: bool
     """Whether there is more to trim than one call does."""
+    skip: tuple[int, int, int, int, str] = NO_SKIP
+    """What the next call is to skip: what this one has looked at, and left."""
     cutoff_ms: int = 0
     """Messages before this time are in the first chunk of what is sealed, with others; 0: there are none."""
 

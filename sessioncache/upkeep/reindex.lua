@@ -10,6 +10,7 @@
 --   lease_token      integer  0: none
 --   listed_user      text     user under which the id was found in by-user
 --   listed           integer  1: the id was found there
+--   dry_run          integer  1: only says what it would repair
 -- REPLY   state, of what is sealed the messages, their bytes and what these take now, then what was repaired: by-updated, by-user,
 --         deadlines; state is live, gone or torn
 -- ERRORS  SCLEASE
@@ -32,17 +33,32 @@ local function repair(name, wrong)
     repaired[#repaired + 1] = name
   end
 end
+local updated_ms, deadline_ms = redis.call('ZSCORE', by_updated, id), redis.call('ZSCORE', deadlines, id)
+local listed_entry = listed_user .. '\0' .. id
 if not s then
-  repair('by-updated', redis.call('ZREM', by_updated, id) == 1)
-  repair('deadlines', redis.call('ZREM', deadlines, id) == 1)
-  repair('by-user', listed == 1 and redis.call('ZREM', by_user, listed_user .. '\0' .. id) == 1)
+  repair('by-updated', updated_ms)
+  repair('deadlines', deadline_ms)
+  repair('by-user', listed == 1 and redis.call('ZSCORE', by_user, listed_entry))
+  if dry_run ~= 1 then
+    redis.call('ZREM', by_updated, id)
+    redis.call('ZREM', deadlines, id)
+    if listed == 1 then
+      redis.call('ZREM', by_user, listed_entry)
+    end
+  end
   return repaired
 end
-repair('by-updated', tonumber(redis.call('ZSCORE', by_updated, id)) ~= s.updated_ms)
-redis.call('ZADD', by_updated, s.updated_ms, id)
-repair('deadlines', (tonumber(redis.call('ZSCORE', deadlines, id)) or 0) ~= s.deadline_ms)
-index_deadline(s)
-local missing = redis.call('ZADD', by_user, 0, s.user .. '\0' .. id) == 1
-local misplaced = listed == 1 and listed_user ~= s.user and redis.call('ZREM', by_user, listed_user .. '\0' .. id) == 1
-repair('by-user', missing or misplaced)
+local entry = s.user .. '\0' .. id
+local misplaced = listed == 1 and listed_user ~= s.user and redis.call('ZSCORE', by_user, listed_entry)
+repair('by-updated', tonumber(updated_ms) ~= s.updated_ms)
+repair('deadlines', (tonumber(deadline_ms) or 0) ~= s.deadline_ms)
+repair('by-user', not redis.call('ZSCORE', by_user, entry) or misplaced)
+if dry_run ~= 1 then
+  redis.call('ZADD', by_updated, s.updated_ms, id)
+  index_deadline(s)
+  redis.call('ZADD', by_user, 0, entry)
+  if misplaced then
+    redis.call('ZREM', by_user, listed_entry)
+  end
+end
 return repaired

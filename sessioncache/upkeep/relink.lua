@@ -7,6 +7,7 @@
 -- ARGV
 --   id           text
 --   lease_token  integer  0: none
+--   dry_run      integer  1: only counts them
 --   kind         text     of the rows: c, w or f; a source has a second row, by its path
 --   things       text...  entries that the room had when it was looked at
 -- REPLY   rows that were lacking
@@ -23,13 +24,20 @@ if err then
   return err
 end
 local added = 0
+local function add(row)
+  if dry_run == 1 then
+    added = added + (redis.call('ZSCORE', links, row) and 0 or 1)
+  else
+    added = added + redis.call('ZADD', links, 0, row)
+  end
+end
 for _, thing in ipairs(things) do
   local value = kind == 'f' and redis.call('HGET', items, thing)
   if value then
-    added = added + redis.call('ZADD', links, 0, 'p\0' .. unpack_parts(value)[1] .. '\0' .. thing .. '\0' .. id)
+    add('p\0' .. unpack_parts(value)[1] .. '\0' .. thing .. '\0' .. id)
   end
   if value or (kind ~= 'f' and redis.call('HEXISTS', items, thing) == 1) then
-    added = added + redis.call('ZADD', links, 0, kind .. '\0' .. thing .. '\0' .. id)
+    add(kind .. '\0' .. thing .. '\0' .. id)
   end
 end
 return added

@@ -7,6 +7,7 @@
 -- ARGV
 --   id           text
 --   lease_token  integer  0: none
+--   dry_run      integer  1: only counts them
 --   rows         text...  rows that name the session, 500 at most
 -- REPLY   rows removed
 -- ERRORS  SCLEASE
@@ -18,7 +19,7 @@ end
 local removed = 0
 for _, row in ipairs(rows) do
   if not has_linked(row) then
-    removed = removed + redis.call('ZREM', links, row)
+    removed = removed + (dry_run == 1 and 1 or redis.call('ZREM', links, row))
   end
 end
 return removed
