@@ -11,12 +11,11 @@ from sessioncache.wire.script import load_script
 __all__ = ["info", "open_", "stored"]
 
 
-def open_(*, config: Key, shards: int, schema: int, claim: bool) -> Call[dict[str, str]]:
+def open_(*, config: Key, shards: int, schema: int, claim: bool) -> Call[tuple[int, int]]:
     """`namespaces/open.lua`."""
 
-    def decode(reply: list[Any]) -> dict[str, str]:
-        names = (part.decode() for part in reply[::2])
-        return dict(zip(names, (part.decode() for part in reply[1::2]), strict=True))
+    def decode(reply: list[Any]) -> tuple[int, int]:
+        return int(reply[0]), int(reply[1] or 0)
 
     args = (shards, schema, int(claim))
     return Call("namespaces.open", load_script("namespaces.open"), (config,), args, decode=decode, writes=True)

@@ -1,4 +1,4 @@
--- namespaces.open: claims a namespace that nobody has used, and answers what is stored about it. Writes only the first time.
+-- namespaces.open: claims a namespace that nobody has used, and answers what it was made with. Writes only the first time.
 --
 -- KEYS
 --   config  hash
@@ -6,7 +6,7 @@
 --   shards  integer  shard count of the caller
 --   schema  integer  schema version of the caller
 --   claim   integer  0: a namespace that is not there is not made
--- REPLY   name value …
+-- REPLY   shards schema
 -- ERRORS  SCCONFIG
 -- EMITS   -
 local stored = redis.call('HMGET', config, 'shards', 'schema')
@@ -21,4 +21,4 @@ elseif (tonumber(stored[2]) or 0) > schema then
   return redis.error_reply('SCCONFIG the namespace has schema ' .. stored[2] .. ', this release knows ' .. schema ..
     ': upgrade sessioncache')
 end
-return redis.call('HGETALL', config)
+return redis.call('HMGET', config, 'shards', 'schema')

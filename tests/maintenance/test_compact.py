@@ -10,6 +10,7 @@ import pytest
 from sessioncache import AsyncSessionCache, LeaseLost, RetentionPolicy, Session
 from sessioncache.maintenance import Report, compact, dictionary, prune
 from tests.engines import Engine, list_keys
+from tests.engines.caches import make_async_cache
 from tests.engines.raw import client_for
 
 HOUR_MS = 3_600_000
@@ -187,6 +188,18 @@ async def test_a_namespace_gets_a_dictionary_of_its_own(cache: AsyncSessionCache
     with client_for(engine, stored) as client:
         assert set(client.execute_command("HKEYS", stored)) == {first.name.encode(), made[0].encode()}
     assert [len(await cache.transcripts.list(f"s{n}")) for n in (6, 7)] == [2, 3]
+
+
+async def test_a_namespace_with_a_dictionary_can_be_opened(
+    cache: AsyncSessionCache, engine: Engine, namespace: str
+) -> None:
+    """A process that starts when the dictionary is there opens the namespace, though its bytes are no text."""
+    for n in range(600):
+        await cache.transcripts.append(f"s{n}", [{"role": "user", "content": f"Where is my order {n * 7919 % 9973}?"}])
+    made = await dictionary.train(cache, size=2_048)
+    assert made is not None
+    async with make_async_cache(engine, namespace, shards=1) as late:
+        assert len(await late.transcripts.list("s7")) == 1
 
 
 async def test_no_dictionary_is_made_of_what_a_codec_wrote(engine: Engine, namespace: str) -> None:
