@@ -5,12 +5,12 @@ The rule of this module: a setting exists here or it does not exist.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from sessioncache.errors import ConfigurationError
 
@@ -19,6 +19,7 @@ __all__ = ["NAMESPACE_PATTERN", "SHARDS_DEFAULT", "SHARDS_MAX", "Settings", "che
 NAMESPACE_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SHARDS_DEFAULT: Final = 64
 SHARDS_MAX: Final = 16_384
+PREFIX: Final = "sessioncache_"
 
 
 def check_namespace(namespace: str) -> str:
@@ -35,12 +36,10 @@ def check_namespace(namespace: str) -> str:
     return namespace
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Options of one cache. Keyword arguments win over `SESSIONCACHE_*` environment variables."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SESSIONCACHE_", extra="forbid", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
     url: str = "redis://localhost:6379/0"
     """`redis://`, `rediss://` (TLS), `unix://`, `redis+sentinel://host,host/service`, `redis+cluster://host,host`;
@@ -130,7 +129,19 @@ class Settings(BaseSettings):
     client_name: str = "sessioncache"
     """Shown by CLIENT LIST on the server."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**(_from_environment() | options))
+
     @field_validator("namespace")
     @classmethod
     def _namespace(cls, value: str) -> str:
         return check_namespace(value)
+
+
+def _from_environment() -> dict[str, str]:
+    """The settings that the environment gives, in any case of letters.
+
+    Read here, for pydantic-settings takes longer to import than all of this library.
+    """
+    given = {name.lower(): value for name, value in os.environ.items()}
+    return {name: given[PREFIX + name] for name in Settings.model_fields if PREFIX + name in given}

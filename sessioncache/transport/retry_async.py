@@ -9,9 +9,7 @@ closed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_random_exponential
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import TelemetryHook
@@ -20,6 +18,9 @@ from sessioncache.transport.results import is_retryable, raise_first
 from sessioncache.transport.turns_async import Turns
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying, RetryCallState
 
 __all__ = ["AsyncRetryTransport"]
 
@@ -120,6 +121,13 @@ class AsyncRetryTransport:
         return is_retryable(outcome) and not self._is_closed
 
     def _attempts(self, name: str) -> AsyncRetrying:
+        from tenacity import (  # noqa: PLC0415 - most processes start without it: nothing fails then
+            AsyncRetrying,
+            retry_if_exception,
+            stop_after_delay,
+            wait_random_exponential,
+        )
+
         def tell(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             if isinstance(error, SessionCacheError):

@@ -10,9 +10,7 @@ closed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
-
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import TelemetryHook
@@ -21,6 +19,9 @@ from sessioncache.transport.results import is_retryable, raise_first
 from sessioncache.transport.turns_sync import Turns
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState, Retrying
 
 __all__ = ["RetryTransport"]
 
@@ -121,6 +122,13 @@ class RetryTransport:
         return is_retryable(outcome) and not self._is_closed
 
     def _attempts(self, name: str) -> Retrying:
+        from tenacity import (  # noqa: PLC0415 - most processes start without it: nothing fails then
+            Retrying,
+            retry_if_exception,
+            stop_after_delay,
+            wait_random_exponential,
+        )
+
         def tell(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             if isinstance(error, SessionCacheError):

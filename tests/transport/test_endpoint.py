@@ -13,7 +13,7 @@ from sessioncache.transport.endpoint import Endpoint, parse_url, redact_url
 
 def endpoint(url: str, **options: object) -> Endpoint:
     """The endpoint of a URL."""
-    return parse_url(Settings(url=url, **options))  # type: ignore[arg-type]  # any setting
+    return parse_url(Settings(url=url, **options))
 
 
 @pytest.mark.parametrize(
