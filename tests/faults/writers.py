@@ -1,0 +1,115 @@
+"""Agents that write while something breaks, and keep apart what was acknowledged, refused, and never answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from sessioncache import AsyncSessionCache, BackendFull, SessionCacheError
+from sessioncache.errors import BackendTimeout, BackendUnavailable, NotReplicated
+from tests.faults.judge import Promises
+
+__all__ = ["Writers", "fill"]
+
+UNANSWERED = (BackendTimeout, BackendUnavailable, NotReplicated)
+"""Nobody knows whether such a write was done."""
+
+
+class Writers:
+    """Tasks that append to sessions, each to one, until they are told to stop."""
+
+    def __init__(
+        self,
+        cache: AsyncSessionCache,
+        promises: Promises,
+        *,
+        sessions: Sequence[str],
+        padding: int = 0,
+        pause_s: float = 0.001,
+    ) -> None:
+        self._cache = cache
+        self._promises = promises
+        self._sessions = sessions
+        self._padding = "x" * padding
+        self._pause_s = pause_s
+        self._stopping = asyncio.Event()
+        self.acknowledged = 0
+        self.refused = 0
+        self.unknown = 0
+        self.others: list[SessionCacheError] = []
+        """Errors that no writer should see."""
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Write meanwhile."""
+        async with asyncio.TaskGroup() as group:
+            for writer, session in enumerate(self._sessions):
+                group.create_task(self._write(writer, session))
+            try:
+                yield
+            finally:
+                self._stopping.set()
+
+    async def goes_on(self, *, by: int = 5) -> None:
+        """Wait until so many more writes were acknowledged."""
+        wanted = self.acknowledged + by
+        async with asyncio.timeout(60):
+            while self.acknowledged < wanted:  # noqa: ASYNC110 - what is waited for is a number
+                await asyncio.sleep(0.005)
+
+    async def is_refused(self) -> None:
+        """Wait until a write was refused."""
+        async with asyncio.timeout(60):
+            while not self.refused:  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0.005)
+
+    async def _write(self, writer: int, session: str) -> None:
+        n = 0
+        while not self._stopping.is_set():
+            message = {"w": writer, "n": n, "x": self._padding}
+            try:
+                await self._cache.transcripts.append(session, message)
+            except BackendFull:
+                self.refused += 1
+                self._promises.refused[session].add((writer, n))
+            except UNANSWERED:
+                self.unknown += 1
+                self._promises.unknown[session].add((writer, n))
+            except SessionCacheError as error:
+                self.others.append(error)
+                self._promises.refused[session].add((writer, n))
+            else:
+                self.acknowledged += 1
+                self._promises.acknowledged[session].append((writer, n))
+            n += 1
+            await asyncio.sleep(self._pause_s)
+
+
+async def fill(
+    cache: AsyncSessionCache,
+    promises: Promises,
+    names: Sequence[str],
+    *,
+    messages: int = 6,
+    then: Callable[[str], Awaitable[object]] | None = None,
+) -> None:
+    """Sessions with messages and documents, side by side.
+
+    Args:
+        cache: where.
+        promises: takes what was acknowledged.
+        names: of the sessions.
+        messages: how many each has.
+        then: done to each afterwards.
+    """
+
+    async def make(name: str) -> None:
+        await cache.transcripts.append(name, [{"w": -1, "n": n, "x": "some words to fill it"} for n in range(messages)])
+        await cache.documents.save(name, {"state": name})
+        promises.acknowledged[name] += [(-1, n) for n in range(messages)]
+        if then is not None:
+            await then(name)
+
+    for first in range(0, len(names), 50):
+        await asyncio.gather(*(make(name) for name in names[first : first + 50]))
