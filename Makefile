@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv up demo test test-redis8 check fix sync bench pins clean
+.PHONY: help venv up demo test test-redis8 check fix sync bench image chart pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +15,7 @@ VENV_REDIS8 := .venv-redis8
 STAMP_REDIS8 := $(VENV_REDIS8)/.installed
 # What `make test-redis8` runs: the folders whose code meets the driver. Those that do not exist yet are left out.
 REDIS8_TESTS := $(wildcard tests/transport tests/wire tests/sessions tests/transcripts tests/feed)
-CHECKED := sessioncache workers scripts grafana tests $(wildcard benchmarks examples)
+CHECKED := sessioncache workers scripts grafana deploy tests $(wildcard benchmarks examples)
 
 export PYTHON
 export PYTHONUNBUFFERED := 1
@@ -53,6 +53,7 @@ check: $(STAMP) ## all that continuous integration checks besides the tests
 	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python scripts/reference.py --check
 	$(BIN)/python -m scripts.dashboards --check
+	$(BIN)/python -m scripts.chart --check
 	$(BIN)/python -m pytest -q tests/tidy tests/scripts
 
 fix: $(STAMP) ## format, apply the safe fixes and regenerate
@@ -61,14 +62,25 @@ fix: $(STAMP) ## format, apply the safe fixes and regenerate
 	$(BIN)/python scripts/unasync.py
 	$(BIN)/python scripts/reference.py
 	$(BIN)/python -m scripts.dashboards
+	$(BIN)/python -m scripts.chart
 
-sync: $(STAMP) ## regenerate the sync code, the tables in docs/, the dashboards and the alert rules
+sync: $(STAMP) ## regenerate the sync code, the tables in docs/, dashboards, alert rules and what the chart takes of them
 	$(BIN)/python scripts/unasync.py
 	$(BIN)/python scripts/reference.py
 	$(BIN)/python -m scripts.dashboards
+	$(BIN)/python -m scripts.chart
 
 bench: $(STAMP) ## measure speed and memory beside other stores: make bench ARGS="append load --quick"
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+image: ## build the container image with docker, or ENGINE=podman; PYTHON_DIGEST=sha256:... pins its base
+	@exec deploy/docker/build.sh $(ARGS)
+
+chart: $(STAMP) ## check and package the Helm chart into dist/; needs helm
+	$(BIN)/python -m scripts.chart --check
+	@mkdir -p dist
+	helm package deploy/helm/sessioncache --destination dist
+	@cd dist && sha256sum sessioncache-*.tgz
 
 pins: $(STAMP) ## write the versions now in .venv to constraints.txt
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed '/^#/d; / @ /d'; \
