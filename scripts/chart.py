@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel
 
 from scripts.reference import table
 from sessioncache.errors import ConfigurationError
@@ -112,7 +112,7 @@ def readme(text: str, values: str) -> str:
     return MARKED.sub(lambda found: found.group(1) + "\n" + "\n".join(parts) + "\n" + found.group(2), text)
 
 
-def setting_schema(model: type[BaseSettings], prefix: str, left_out: tuple[str, ...]) -> dict[str, Any]:
+def setting_schema(model: type[BaseModel], prefix: str, left_out: tuple[str, ...]) -> dict[str, Any]:
     """What may stand below `worker.settings` or `cache.settings`."""
     known = model.model_json_schema(by_alias=False)["properties"]
     properties = {}
@@ -127,7 +127,7 @@ def setting_schema(model: type[BaseSettings], prefix: str, left_out: tuple[str, 
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _choices(name: str, shown: dict[str, Any], model: type[BaseSettings]) -> dict[str, Any]:
+def _choices(name: str, shown: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """Numbers of a small range are tried one by one: some are refused by a rule that the model's schema cannot say."""
     first, last = shown.get("minimum"), shown.get("maximum")
     if shown.get("type") != "integer" or first is None or last is None or last - first > CHOICES_MAX:
