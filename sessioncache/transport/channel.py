@@ -135,8 +135,14 @@ class Channel(asyncio.Protocol):
                 lost; the commands may have run.
             NotSent: they were not sent.
         """
-        if not commands:
-            return []
+        return await self.ask(commands) if commands else []
+
+    def ask(self, commands: Sequence[bytes]) -> asyncio.Future[list[Any]]:
+        """Send commands, at least one, as `exchange` does; their replies are the future's.
+
+        Raises:
+            NotSent: they were not sent.
+        """
         if self.lost is not None:
             raise NotSent(f"the connection was lost: {self.lost}")
         place = _Place(commands, self.loop.create_future(), self.loop.time())
@@ -146,7 +152,7 @@ class Channel(asyncio.Protocol):
             self._send(place)
         if self._watch is None:
             self._watch_out()
-        return await place.future
+        return place.future
 
     @property
     def is_current(self) -> bool:

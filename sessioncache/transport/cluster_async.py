@@ -97,8 +97,8 @@ class AsyncClusterTransport:
             await node.aclose()
 
     async def _outcome(self, call: Call[Any]) -> Outcome:
-        (outcome,) = await self._node(await self._owner(call.route)).run((call,))
-        return await self._followed(call, outcome)
+        outcome = await self._node(await self._owner(call.route)).run_one(call)
+        return await self._followed(call, outcome) if isinstance(outcome, Exception) else outcome
 
     async def _followed(self, call: Call[Any], outcome: Outcome) -> Outcome:
         """The outcome after redirections, if there are any. No hop repeats a call that may have run."""

@@ -98,8 +98,8 @@ class ClusterTransport:
             node.close()
 
     def _outcome(self, call: Call[Any]) -> Outcome:
-        (outcome,) = self._node(self._owner(call.route)).run((call,))
-        return self._followed(call, outcome)
+        outcome = self._node(self._owner(call.route)).run_one(call)
+        return self._followed(call, outcome) if isinstance(outcome, Exception) else outcome
 
     def _followed(self, call: Call[Any], outcome: Outcome) -> Outcome:
         """The outcome after redirections, if there are any. No hop repeats a call that may have run."""

@@ -13,6 +13,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -29,6 +30,7 @@ from sessioncache.transport.endpoint import Endpoint
 from sessioncache.transport.node_async import AsyncNode, Outcome
 from sessioncache.transport.slots import Address
 from sessioncache.wire.call import Call
+from sessioncache.wire.keys import SESSIONS_KEPT, Key
 from sessioncache.wire.script import Script
 
 __all__ = ["MultiplexNode", "multiplexed"]
@@ -130,6 +132,34 @@ class MultiplexNode(AsyncNode):
             return await self._send(calls, asking=False)
         return await self._run(calls, asking=asking)
 
+    async def run_one(self, call: Call[Any]) -> Outcome:
+        """The outcome of one call. Nothing is raised but a cancellation.
+
+        Most calls are a script that the server has, on a connection that is there, and are answered. They take the
+        short way: everything else is `run`'s.
+        """
+        channel, target = self._channel, call.target
+        if (
+            self._near is None
+            and channel is not None
+            and channel.is_current
+            and isinstance(target, Script)
+            and target.sha in self._loaded
+            and channel.loop is asyncio.get_running_loop()
+        ):
+            try:
+                (outcome,) = await channel.ask((_packed_script(target, call),))
+            except RedisError as error:
+                return error
+            if not isinstance(outcome, ResponseError):
+                return outcome
+            if not isinstance(outcome, NoScriptError):
+                self._leave_demoted(channel, outcome)
+                return outcome
+            self._loaded.clear()
+        (outcome,) = await self.run((call,))
+        return outcome
+
     async def aclose(self) -> None:
         """Close the connections. What is under way is waited for, for as long as an answer may take."""
         self._is_closed = True
@@ -196,8 +226,9 @@ class MultiplexNode(AsyncNode):
         outcomes = _outcomes(calls, fronts, replies) if fronts else replies
         if self._dialling.listener is not None:
             outcomes = [_as_resp2(outcome) for outcome in outcomes]
-        if any(isinstance(outcome, ResponseError) and str(outcome).startswith("READONLY") for outcome in outcomes):
-            self._leave(channel)
+        for outcome in outcomes:
+            if isinstance(outcome, ResponseError):
+                self._leave_demoted(channel, outcome)
         return outcomes
 
     def _fronts(self, calls: Sequence[Call[Any]], channel: Channel, *, asking: bool) -> list[list[bytes]]:
@@ -220,8 +251,10 @@ class MultiplexNode(AsyncNode):
             if isinstance(call.target, Script) and call.target.sha not in self._loaded
         }
 
-    def _leave(self, channel: Channel) -> None:
-        """Use a new connection from now on: the server was demoted, and an address is only looked up by a new one."""
+    def _leave_demoted(self, channel: Channel, error: ResponseError) -> None:
+        """Use a new connection if the server was demoted, as it says: an address is only looked up by a new one."""
+        if not str(error).startswith("READONLY"):
+            return
         if self._channel is channel:
             self._channel = None
         channel.retire()
@@ -324,7 +357,21 @@ def _as_resp2(reply: Outcome) -> Outcome:
 def _packed(call: Call[Any]) -> bytes:
     target = call.target
     if isinstance(target, Script):
-        return pack(b"EVALSHA", target.sha, len(call.keys), *call.keys, *call.args)
+        return _packed_script(target, call)
     if target in UNSHARED:
         raise ResponseError(f"{target} needs a connection of its own")
     return pack(target, *call.keys, *call.args)
+
+
+def _packed_script(script: Script, call: Call[Any]) -> bytes:
+    """EVALSHA. What is the same for all calls of a script for a session is packed but once."""
+    keys, args = call.keys, call.args
+    rest = pack(*args)
+    # `*3\r\n` and so on: of the whole command, not of the arguments.
+    return b"*%d\r\n%b%b" % (3 + len(keys) + len(args), _packed_head(script.sha, keys), rest[rest.index(b"\n") + 1 :])
+
+
+@lru_cache(maxsize=SESSIONS_KEPT)
+def _packed_head(sha: str, keys: tuple[Key, ...]) -> bytes:
+    head = pack(b"EVALSHA", sha, len(keys), *keys)
+    return head[head.index(b"\n") + 1 :]

@@ -71,6 +71,11 @@ class AsyncNode:
         async with self._places:
             return await self._run(calls, asking=asking)
 
+    async def run_one(self, call: Call[Any]) -> Outcome:
+        """The outcome of one call. Nothing is raised but a cancellation."""
+        (outcome,) = await self.run((call,))
+        return outcome
+
     async def _run(self, calls: Sequence[Call[Any]], *, asking: bool) -> list[Outcome]:
         outcomes = await self._send(calls, asking=asking)
         missing = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, NoScriptError)]

@@ -72,6 +72,11 @@ class Node:
         with self._places:
             return self._run(calls, asking=asking)
 
+    def run_one(self, call: Call[Any]) -> Outcome:
+        """The outcome of one call. Nothing is raised but a cancellation."""
+        (outcome,) = self.run((call,))
+        return outcome
+
     def _run(self, calls: Sequence[Call[Any]], *, asking: bool) -> list[Outcome]:
         outcomes = self._send(calls, asking=asking)
         missing = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, NoScriptError)]

@@ -35,6 +35,8 @@ class AsyncOpeningTransport:
                 if not self._prepared:
                     await self._prepare(self._inner)
                     self._prepared = True
+                    # There is nothing left to do: from now on whoever calls this calls what it wraps.
+                    self.call = self._inner.call  # type: ignore[method-assign]  # for every later call
 
     async def call(self, call: Call[T]) -> T:
         """Send one call."""

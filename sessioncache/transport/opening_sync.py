@@ -36,6 +36,8 @@ class OpeningTransport:
                 if not self._prepared:
                     self._prepare(self._inner)
                     self._prepared = True
+                    # There is nothing left to do: from now on whoever calls this calls what it wraps.
+                    self.call = self._inner.call  # type: ignore[method-assign]  # for every later call
 
     def call(self, call: Call[T]) -> T:
         """Send one call."""

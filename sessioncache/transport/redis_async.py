@@ -28,8 +28,7 @@ class AsyncRedisTransport:
 
     async def call(self, call: Call[T]) -> T:
         """Send one call and answer its decoded reply."""
-        (outcome,) = await self._node.run((call,))
-        return decode(call, outcome)
+        return decode(call, await self._node.run_one(call))
 
     async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls in one round trip."""

@@ -29,8 +29,7 @@ class RedisTransport:
 
     def call(self, call: Call[T]) -> T:
         """Send one call and answer its decoded reply."""
-        (outcome,) = self._node.run((call,))
-        return decode(call, outcome)
+        return decode(call, self._node.run_one(call))
 
     def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls in one round trip."""

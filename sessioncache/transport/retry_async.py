@@ -53,27 +53,24 @@ class AsyncRetryTransport:
 
     async def call(self, call: Call[T]) -> T:
         """Send one call, again if need be."""
-        if not call.writes:
-            return await self._answered(call)
-        if not self._turns.begin(call.route):
-            await self._turns.wait(call.route, limit_ms=self._call_timeout_ms)
+        turn = call.route if call.writes else None
+        if turn is not None and not self._turns.begin(turn):
+            await self._turns.wait(turn, limit_ms=self._call_timeout_ms)
         try:
-            return await self._answered(call)
+            try:
+                return await self._inner.call(call)
+            except SessionCacheError as error:
+                if not self._may_pass(error):
+                    raise
+                self._tell(call.name, error)
+            result: T
+            async for attempt in self._attempts(call.name):
+                with attempt:
+                    result = await self._inner.call(call)
+            return result
         finally:
-            self._turns.end(call.route)
-
-    async def _answered(self, call: Call[T]) -> T:
-        try:
-            return await self._inner.call(call)
-        except SessionCacheError as error:
-            if not self._may_pass(error):
-                raise
-            self._tell(call.name, error)
-        result: T
-        async for attempt in self._attempts(call.name):
-            with attempt:
-                result = await self._inner.call(call)
-        return result
+            if turn is not None:
+                self._turns.end(turn)
 
     async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together, and those that failed for a passing reason again. Each writes another session."""

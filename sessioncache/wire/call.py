@@ -35,7 +35,7 @@ class Watch(Protocol):
         """They were not sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Call(Generic[T]):
     """One request to one slot."""
 
@@ -66,6 +66,29 @@ class Call(Generic[T]):
     watch: Watch | None = None
     """For an answer that may be kept. Only connections that hear of changes look at it."""
 
+    def __init__(  # noqa: PLR0917 - what a request consists of
+        self,
+        name: str,
+        target: Script | str,
+        keys: tuple[Key, ...],
+        args: tuple[Arg, ...],
+        decode: Callable[[Any], T],
+        writes: bool = False,  # noqa: FBT001, FBT002 - as the dataclass would make it
+        routed_by: Key | None = None,
+        outcome: Callable[[T], str] | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        """Made for every call: so it takes half of what a frozen dataclass takes by itself."""
+        _set_name(self, name)
+        _set_target(self, target)
+        _set_keys(self, keys)
+        _set_args(self, args)
+        _set_decode(self, decode)
+        _set_writes(self, writes)
+        _set_routed_by(self, routed_by)
+        _set_outcome(self, outcome)
+        _set_watch(self, watch)
+
     def watched(self, watch: Watch | None) -> Call[T]:
         """The same, for an answer that may be kept."""
         return self if watch is None else replace(self, watch=watch)
@@ -79,6 +102,19 @@ class Call(Generic[T]):
     def route(self) -> Key:
         """The key whose slot decides where this call goes."""
         return self.keys[0] if self.routed_by is None else self.routed_by
+
+
+(
+    _set_name,
+    _set_target,
+    _set_keys,
+    _set_args,
+    _set_decode,
+    _set_writes,
+    _set_routed_by,
+    _set_outcome,
+    _set_watch,
+) = [vars(Call)[name].__set__ for name in Call.__slots__]
 
 
 def _as_it_came(reply: object) -> object:

@@ -28,6 +28,7 @@ __all__ = [
     "CATALOGUE",
     "LEASE_TTL_MS_MAX",
     "ROOMS",
+    "SESSIONS_KEPT",
     "TOMBSTONE_MS",
     "Key",
     "KeyKind",
@@ -80,6 +81,9 @@ ROOMS: Final[dict[RoomName, tuple[str, ...]]] = {
 
 A room's keys are made on first use. The record counts its entries in the field `n:<room>`, so that a part that was lost
 is SessionTorn and not an empty room."""
+
+SESSIONS_KEPT: Final = 1024
+"""Sessions of a namespace whose keys are not put together anew at every call: those that were named last."""
 
 Expiry = Literal["session", "never", "bounded"]
 
@@ -293,7 +297,7 @@ class ShardKeys:
 class SessionKeys:
     """The keys of one session, and those of its shard."""
 
-    __slots__ = ("escaped", "operations", "record", "session_id", "shard", "tombstone", "transcript")
+    __slots__ = ("escaped", "group", "operations", "record", "session_id", "shard", "tombstone", "transcript")
 
     def __init__(self, shard: ShardKeys, session_id: str) -> None:
         self.shard = shard
@@ -304,12 +308,7 @@ class SessionKeys:
         self.transcript = Key(f"{record}:transcript")
         self.operations = Key(f"{record}:operations")
         self.tombstone = Key(f"{record}:tombstone")
-
-    @property
-    def group(self) -> tuple[Key, ...]:
-        """The values of the KEYS group `@session`, in its order."""
-        shard = self.shard
-        return (
+        self.group: tuple[Key, ...] = (
             self.record,
             self.transcript,
             self.operations,
@@ -322,6 +321,7 @@ class SessionKeys:
             shard.policy,
             shard.links,
         )
+        """The values of the KEYS group `@session`, in its order."""
 
     def room(self, name: RoomName) -> tuple[Key, ...]:
         """The keys of a room, in the order of `ROOMS`."""
@@ -369,6 +369,7 @@ class Keyspace:
         self.now_override_ms: int | None = None
         """Stands in for the server's clock, in tests only."""
         self._shards = [ShardKeys(namespace, index) for index in range(shards)]
+        self._kept = lru_cache(maxsize=SESSIONS_KEPT)(self._session)
 
     def shard_of(self, session_id: str) -> int:
         """The shard of a session: CRC-32 of the id's UTF-8 bytes, modulo the shard count."""
@@ -376,6 +377,9 @@ class Keyspace:
 
     def session(self, session_id: str) -> SessionKeys:
         """The keys of a session."""
+        return self._kept(session_id)
+
+    def _session(self, session_id: str) -> SessionKeys:
         return SessionKeys(self._shards[self.shard_of(session_id)], session_id)
 
     def shard(self, index: int) -> ShardKeys:

@@ -46,6 +46,10 @@ class MessageEncoder:
             InvalidArgument: something is not a JSON object; the text says which.
             LimitExceeded: too many, or one that is too large.
         """
+        if type(messages) is dict:
+            # What most calls bring.
+            data = encode_message(messages, bytes_max=self.entry_bytes_max)
+            return "c" if continues(messages) else "m", [self._codec.encode(data)]
         batch = as_batch(messages)
         if len(batch) > items_max:
             raise LimitExceeded(f"{len(batch)} messages in one call; the limit is {items_max}: send them in parts")

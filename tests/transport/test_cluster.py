@@ -215,6 +215,10 @@ class _Told:
         self.told += calls[0].name == "cluster.slots"
         return [self._reply if call.name == "cluster.slots" else self._outcome for call in calls]
 
+    async def run_one(self, call: Call[Any]) -> object:
+        (outcome,) = await self.run((call,))
+        return outcome
+
 
 PING: Call[Any] = Call("server.ping", "PING", (), (), decode=bytes, routed_by=Key("key"))
 
