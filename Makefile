@@ -1,12 +1,12 @@
 # Everything a contributor or a user of a clone runs. `make` alone lists the targets.
 # Needs Python 3.11 or newer, pip and make; every target makes what it needs, and the second run is quick.
 #
-#   ARGS="..."      is handed to the command behind up, demo, test and bench:  make test ARGS="tests/sessions -x"
+#   ARGS="..."      is handed to the command behind up, demo, observe, test and bench:  make test ARGS="tests/sessions -x"
 #   PYTHON=...      is the interpreter that .venv is made with
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv up demo test test-redis8 check fix sync bench image chart pins clean
+.PHONY: help venv up demo observe test test-redis8 check fix sync bench image chart pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -69,6 +69,9 @@ sync: $(STAMP) ## regenerate the sync code, the tables in docs/, dashboards, ale
 	$(BIN)/python scripts/reference.py
 	$(BIN)/python -m scripts.dashboards
 	$(BIN)/python -m scripts.chart
+
+observe: $(STAMP) ## run server, workers, agents and a Prometheus with the alert rules; --picture FOLDER draws the dashboards
+	@exec $(BIN)/python -m scripts.observe $(ARGS)
 
 bench: $(STAMP) ## measure speed and memory beside other stores: make bench ARGS="append load --quick"
 	@exec $(BIN)/python -m benchmarks $(ARGS)
