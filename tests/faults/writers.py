@@ -61,7 +61,7 @@ class Writers:
     async def is_refused(self) -> None:
         """Wait until a write was refused."""
         async with asyncio.timeout(60):
-            while not self.refused:  # noqa: ASYNC110 - likewise
+            while not self.refused:  # noqa: ASYNC110 - what is waited for is a list
                 await asyncio.sleep(0.005)
 
     async def _write(self, writer: int, session: str) -> None:
