@@ -84,6 +84,8 @@ async def _import(
 
 
 def _open(form: Format, given: str) -> Source[Any]:
+    if form is Format.archive:
+        return source_of(form, given if "://" in given else Path(given).expanduser())
     if form is not Format.cognee:
         return source_of(form, Path(given).expanduser())
     if "://" not in given:

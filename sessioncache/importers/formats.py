@@ -10,11 +10,13 @@ from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import ConfigurationError
 from sessioncache.importers.models import Source
 from sessioncache.importers.run import Target
+from sessioncache.importers.sources.archive import ArchiveSource
 from sessioncache.importers.sources.bamboo import BambooSource
 from sessioncache.importers.sources.brainwires import BrainwiresSource
 from sessioncache.importers.sources.cognee import CogneeSource
 from sessioncache.importers.sources.orcs import OrcsSource
 from sessioncache.importers.sources.post_cortex import PostCortexSource
+from sessioncache.importers.targets.archive import ArchiveTarget
 from sessioncache.importers.targets.asset import AssetTarget
 from sessioncache.importers.targets.context import ContextTarget
 from sessioncache.importers.targets.qa import QATarget
@@ -33,14 +35,17 @@ class Format(StrEnum):
     orcs = "orcs"
     bamboo = "bamboo"
     post_cortex = "post-cortex"
+    archive = "archive"
 
 
-def source_of(form: Format, path: Path | None, *, server: tuple[AsyncTransport, str] | None = None) -> Source[Any]:
+def source_of(
+    form: Format, path: Path | str | None, *, server: tuple[AsyncTransport, str] | None = None
+) -> Source[Any]:
     """Open what is to be imported.
 
     Args:
         form: its format.
-        path: of the file or folder, for all but cognee.
+        path: of the file or folder, for all but cognee; of an archive a URL, too.
         server: a transport to the Redis that cognee has written to, and what to call it.
 
     Raises:
@@ -56,14 +61,16 @@ def source_of(form: Format, path: Path | None, *, server: tuple[AsyncTransport, 
     if path is None:
         raise ConfigurationError(f"sessions of {form} are in files: give the path")
     match form:
+        case Format.archive:
+            return ArchiveSource(str(path))
         case Format.brainwires:
-            return BrainwiresSource(path)
+            return BrainwiresSource(Path(path))
         case Format.orcs:
-            return OrcsSource(path)
+            return OrcsSource(Path(path))
         case Format.bamboo:
-            return BambooSource(path)
+            return BambooSource(Path(path))
         case Format.post_cortex:
-            return PostCortexSource(path)
+            return PostCortexSource(Path(path))
 
 
 def target_of(form: Format, cache: AsyncSessionCache) -> Target[Any]:
@@ -79,3 +86,5 @@ def target_of(form: Format, cache: AsyncSessionCache) -> Target[Any]:
             return RuntimeTarget(cache)
         case Format.post_cortex:
             return ContextTarget(cache)
+        case Format.archive:
+            return ArchiveTarget(cache)

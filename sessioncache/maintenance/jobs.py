@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.maintenance import compact, expire, prune, reconcile
+from sessioncache.maintenance import archive, compact, expire, prune, reconcile
 from sessioncache.maintenance.batch import LEASE_TTL_MS, Progress
 from sessioncache.maintenance.report import Report
 from sessioncache.upkeep import ShardLease
@@ -50,6 +50,9 @@ class Job:
 
 JOBS: Final[dict[str, Job]] = {
     "expire": Job(expire.run, "removes overdue sessions", None, 20_000),
+    "archive": Job(
+        archive.run, "writes sessions that are about to expire to the archive, where one is set", 60, 20_000
+    ),
     "prune": Job(prune.run, "trims transcripts to what the retention keeps", 300, 1_000_000),
     "compact": Job(compact.run, "compresses messages that are seldom needed", 300, 20_000),
     "reconcile": Job(reconcile.run, "makes lists, links and totals agree with the records", 3_600, 1_000_000),

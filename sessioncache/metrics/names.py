@@ -19,6 +19,7 @@ FINDINGS: Final = {
     "expired": "sessions removed after their deadline",
     "vanished": "sessions that the server had expired by itself; their index entries were removed",
     "kept": "sessions that were extended, or written to, before they were removed",
+    "archived": "sessions written to the archive before they expire",
     "unarchived": "overdue sessions that stay until they are archived",
     "evicted": "live sessions removed to make room in a full server",
     "pinned": "sessions that stay in a full server because they are pinned",

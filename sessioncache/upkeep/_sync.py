@@ -24,6 +24,7 @@ from sessioncache.retention import lua as retention_lua
 from sessioncache.retention.models import RetentionPolicy
 from sessioncache.types import SessionId, check_limit, check_text
 from sessioncache.upkeep import lua
+from sessioncache.upkeep.archiving_sync import ArchivingSteps
 from sessioncache.upkeep.models import (
     COUNTED,
     LINKED_ROOMS,
@@ -41,7 +42,6 @@ from sessioncache.upkeep.models import (
     Walk,
     Walks,
 )
-from sessioncache.upkeep.sealing_sync import SealingSteps
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import ROOMS
 
@@ -51,7 +51,7 @@ SEALING_JOB = "compact"
 """Beside the lease of this job stands how far it has come, also where it runs without a lease."""
 
 
-class Upkeep(SealingSteps):
+class Upkeep(ArchivingSteps):
     """Steps of background work. Every write carries the lease's token, and is refused once a newer one exists."""
 
     def acquire(self, shard: int, job: str, *, holder: str, ttl_ms: int) -> ShardLease | None:
@@ -112,9 +112,14 @@ class Upkeep(SealingSteps):
         )
         return self._transport.call(call)
 
-    def due(self, shard: int, *, limit: int) -> list[tuple[SessionId, int]]:
-        """Sessions past their deadline, the longest overdue first, with for how many milliseconds."""
-        call = lua.due(shard=self._keys.shard(shard), now_override_ms=self._keys.now_override_ms, limit=limit)
+    def due(self, shard: int, *, limit: int, ahead_ms: int = 0) -> list[tuple[SessionId, int]]:
+        """Sessions past their deadline, or close to it, the longest overdue first, with for how many milliseconds."""
+        call = lua.due(
+            shard=self._keys.shard(shard),
+            now_override_ms=self._keys.now_override_ms,
+            ahead_ms=ahead_ms,
+            limit=limit,
+        )
         return self._transport.call(call)
 
     def expire(

@@ -1,14 +1,15 @@
--- upkeep.due: ids of a shard whose deadline has passed, oldest first.
+-- upkeep.due: ids of a shard whose deadline has passed, or is going to within a time, oldest first.
 --
 -- KEYS
 --   deadlines  zset
 -- ARGV
 --   now_override_ms  integer
+--   ahead_ms         integer
 --   limit            integer
 -- REPLY   now_ms id deadline_ms …
 -- ERRORS  -
 -- EMITS   -
 local now = server_now_ms()
-local found = redis.call('ZRANGEBYSCORE', deadlines, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
+local found = redis.call('ZRANGEBYSCORE', deadlines, '-inf', now + ahead_ms, 'WITHSCORES', 'LIMIT', 0, limit)
 table.insert(found, 1, tostring(now))
 return found

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sessioncache.sealing.models import RawEntry, entry_from
 from sessioncache.upkeep.models import (
     COUNTED,
+    ArchiveState,
     Counters,
     Evicted,
     Expired,
@@ -18,28 +20,35 @@ from sessioncache.upkeep.models import (
     Walk,
     Walks,
 )
-from sessioncache.wire.call import Arg, Call, optional
+from sessioncache.wire.call import Arg, Call, Write, optional
 from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
 __all__ = [
     "acquire",
+    "archive_state",
+    "archived",
     "by_user",
     "clock",
     "counters",
     "due",
     "evict",
     "expire",
+    "hash_part",
     "linked",
+    "list_part",
     "listed",
     "memory",
+    "messages_part",
     "note",
     "noted",
+    "record_fields",
     "records",
     "reindex",
     "release",
     "relink",
     "renew",
+    "restore",
     "settle",
     "things",
     "totals",
@@ -47,10 +56,11 @@ __all__ = [
     "unlink",
     "updated",
     "walks",
+    "zset_part",
 ]
 
 
-def due(*, shard: ShardKeys, now_override_ms: int | None, limit: int) -> Call[list[tuple[str, int]]]:
+def due(*, shard: ShardKeys, now_override_ms: int | None, ahead_ms: int, limit: int) -> Call[list[tuple[str, int]]]:
     """`upkeep/due.lua`: ids and for how many milliseconds they have been due."""
 
     def decode(reply: list[bytes]) -> list[tuple[str, int]]:
@@ -58,7 +68,7 @@ def due(*, shard: ShardKeys, now_override_ms: int | None, limit: int) -> Call[li
         pairs = zip(found[::2], found[1::2], strict=True)
         return [(unescape(member), int(now) - int(float(score))) for member, score in pairs]
 
-    args = (optional(now_override_ms), limit)
+    args = (optional(now_override_ms), ahead_ms, limit)
     return Call("upkeep.due", load_script("upkeep.due"), (shard.deadlines,), args, decode=decode)
 
 
@@ -351,3 +361,94 @@ def release(
     args: tuple[Arg, ...] = (holder, optional(now_override_ms), token, job, *seen)
     keys = (lease, shard.totals)
     return Call("upkeep.release", load_script("upkeep.release"), keys, args, decode=bool, writes=True)
+
+
+def archive_state(*, session: SessionKeys) -> Call[ArchiveState | None]:
+    """HMGET of what decides about archiving; None where there is no record, or it is damaged."""
+
+    def decode(reply: list[Any]) -> ArchiveState | None:
+        gen, revision, deadline_ms, ttl_ms, marked, sealed, rewritten = reply
+        try:
+            mark = (marked or b"").decode()
+            head = f"{(sealed or b'').decode()} {(rewritten or b'').decode()}"
+            return ArchiveState(gen.decode(), int(revision), int(deadline_ms), int(ttl_ms), mark, head)
+        except (AttributeError, TypeError, ValueError):
+            return None
+
+    names = ("gen", "revision", "deadline_ms", "ttl_ms", "archived", "sealed", "rewritten")
+    return Call("upkeep.archive_state", "HMGET", (session.record,), names, decode=decode)
+
+
+def archived(*, record: Key, lease: Key, lease_token: int, gen: str, revision: int) -> Call[bool]:
+    """`upkeep/archived.lua`: False where the session was changed since."""
+    args: tuple[Arg, ...] = (lease_token, gen, revision)
+    script = load_script("upkeep.archived")
+    return Call("upkeep.archived", script, (record, lease), args, decode=bool, writes=True)
+
+
+def record_fields(*, session: SessionKeys) -> Call[list[bytes]]:
+    """HGETALL of a record: names and values, alternating."""
+    return Call("upkeep.record_fields", "HGETALL", (session.record,), (), decode=_flat)
+
+
+def messages_part(*, session: SessionKeys, start: int, limit: int) -> Call[list[RawEntry]]:
+    """XRANGE of a transcript's messages that are not sealed, from a sequence number on."""
+    args = (start, "+", "COUNT", limit)
+    return Call(
+        "upkeep.messages_part",
+        "XRANGE",
+        (session.transcript,),
+        args,
+        decode=lambda reply: [entry_from(entry) for entry in reply],
+    )
+
+
+def hash_part(*, key: Key, cursor: str, limit: int) -> Call[tuple[str, list[bytes]]]:
+    """HSCAN of a hash: where to go on, 0 at the end, and names and values, alternating."""
+
+    def decode(reply: list[Any]) -> tuple[str, list[bytes]]:
+        following, pairs = reply
+        return str(int(following)), _flat(pairs)
+
+    return Call("upkeep.hash_part", "HSCAN", (key,), (cursor, "COUNT", limit), decode=decode)
+
+
+def zset_part(*, key: Key, start: int, limit: int) -> Call[list[bytes]]:
+    """ZRANGE of a sorted set by place: members and scores, alternating."""
+
+    def decode(reply: list[Any]) -> list[bytes]:
+        return [part if isinstance(part, bytes) else b"%d" % int(part) for part in _flat(reply)]
+
+    args = (start, start + limit - 1, "WITHSCORES")
+    return Call("upkeep.zset_part", "ZRANGE", (key,), args, decode=decode)
+
+
+def list_part(*, key: Key, start: int, limit: int) -> Call[list[bytes]]:
+    """LRANGE of a list by place."""
+    return Call("upkeep.list_part", "LRANGE", (key,), (start, start + limit - 1), decode=list)
+
+
+def _flat(reply: Any) -> list[Any]:  # noqa: ANN401 - RESP3 has maps and pairs where RESP2 has a flat list
+    if isinstance(reply, dict):
+        return [part for pair in reply.items() for part in pair]
+    if reply and not isinstance(reply[0], bytes):
+        return [part for pair in reply for part in pair]
+    return list(reply)
+
+
+def restore(
+    *,
+    session: SessionKeys,
+    items: Key,
+    order: Key,
+    traces: Key,
+    write: Write,
+    part: str,
+    room: str,
+    rest: Sequence[Arg],
+) -> Call[bool]:
+    """`upkeep/restore.lua`."""
+    keys = (*session.group, items, order, traces)
+    args: tuple[Arg, ...] = (*write.args(session), part, room, *rest)
+    script = load_script("upkeep.restore")
+    return Call("upkeep.restore", script, keys, args, decode=lambda reply: reply[0] == b"1", writes=True)

@@ -15,6 +15,7 @@ __all__ = [
     "COUNTED",
     "LINKED_ROOMS",
     "NO_SKIP",
+    "ArchiveState",
     "Counters",
     "Evicted",
     "Expired",
@@ -24,6 +25,7 @@ __all__ = [
     "RoomPart",
     "SealedSize",
     "ShardLease",
+    "StoredPart",
     "Totals",
     "Trimmed",
     "View",
@@ -82,6 +84,43 @@ class Expired:
     archived first."""
     messages: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveState:
+    """What a record says that decides about archiving it."""
+
+    gen: str
+    revision: int
+    deadline_ms: int
+    ttl_ms: int
+    mark: str
+    """As what it was archived last; empty: never."""
+    head: str
+    """How its messages are kept: another text after some were sealed, opened or replaced."""
+
+    @property
+    def moment(self) -> tuple[str, int, str]:
+        """What is another one after any write, and after messages were sealed or opened."""
+        return self.gen, self.revision, self.head
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether it was archived as it is now."""
+        return self.mark == f"{self.gen} {self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part of what lies in a session's keys, as it lies there."""
+
+    part: Literal["record", "messages", "hash", "zset", "list"]
+    room: str
+    """Whose key it is from; empty: the record, or the transcript."""
+    suffix: str
+    """That key, behind the record's name."""
+    values: tuple[bytes, ...]
+    """Fields and values, members and scores, or items; of messages: number, time, mark and payload."""
 
 
 @dataclass(frozen=True, slots=True)

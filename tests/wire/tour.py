@@ -15,7 +15,7 @@ from sessioncache.sealing.chunks import dictionary_id
 from sessioncache.sessions import lua as sessions_lua
 from sessioncache.transcripts import lua
 from sessioncache.upkeep import ShardLease
-from sessioncache.upkeep.models import LINKED_ROOMS, RoomPart, Walk
+from sessioncache.upkeep.models import LINKED_ROOMS, ArchiveState, RoomPart, StoredPart, Walk
 
 OPERATION = "tour-1"
 
@@ -250,6 +250,14 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     await cache.upkeep.expire(shard, [*here, "nobody"], lease=lease)
     newest, _ = await cache.upkeep.changes(shard, after=0, limit=1)
     await cache.upkeep.view(shard, here, after=newest, limit=1)
+    await cache.upkeep.note(shard, "tour", {"cursor": "here"}, lease=lease)
+    await cache.upkeep.noted(shard, "tour", ["cursor"])
+    for name in here:
+        [state] = await cache.upkeep.archive_states([name])
+        if isinstance(state, ArchiveState):
+            await cache.upkeep.archived(shard, {name: state}, lease=lease)
+            async for part in cache.upkeep.contents(name):
+                await _restore(cache, name, part)
     await cache.upkeep.settle(shard, settled=0, lacking={"sessions": 0}, lease=lease)
     parts = [RoomPart(name, room) for name in [*here, "nobody"] for room in LINKED_ROOMS]
     await cache.upkeep.things(parts, limit=10)
@@ -263,6 +271,20 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     await cache.upkeep.release(lease, seen={"torn": 0})
     await _evict(cache, shard)
     await _after_the_deadline(cache, here)
+
+
+async def _restore(cache: AsyncSessionCache, name: str, part: StoredPart) -> None:
+    """Put a part back into another session of the shard, which is gone then."""
+    other = next(f"back-{n}" for n in range(99) if cache.keys.shard_of(f"back-{n}") == cache.keys.shard_of(name))
+    await cache.sessions.save(Session(id=other))
+    found = await cache.sessions.get(other)
+    assert found is not None
+    if part.part != "record":
+        await cache.upkeep.restore(other, part, base=found.base, operation_id="once")
+    else:
+        fields = StoredPart("record", "", "", (b"created_ms", b"1"))
+        await cache.upkeep.restore(other, fields, base=found.base, operation_id="once")
+    await cache.sessions.delete(other)
 
 
 async def _evict(cache: AsyncSessionCache, shard: int) -> None:

