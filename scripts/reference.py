@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from scripts import sizing
 from sessioncache import errors
 from sessioncache.audit import KINDS
 from sessioncache.metrics.names import METRICS
@@ -211,6 +212,19 @@ def first_sentences(text: str, *, most: int = 1, ends: str = ".;") -> str:
     return " ".join(re.split(rf"(?<=[{ends}]) (?=[A-Z`])", line)[:most]).rstrip(".")
 
 
+def sizing_cores() -> str:
+    """What a second of work takes of the server."""
+    rows = sizing.published(sizing.RESULTS.read_text(encoding="utf-8"))
+    heads = ("Work", "Server CPU each", "1,000 agents, one a second each", "One core, 60 % busy")
+    return table(heads, sizing.cores(rows))
+
+
+def sizing_memory() -> str:
+    """What sessions take."""
+    rows = sizing.published(sizing.RESULTS.read_text(encoding="utf-8"))
+    return table(("Session", "As written", "Idle and sealed", "A million; sealed"), sizing.memory(rows))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "keys": keys,
     "errors": error_classes,
@@ -219,6 +233,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": settings,
     "worker_settings": worker_settings,
     "policy": policy,
+    "sizing_cores": sizing_cores,
+    "sizing_memory": sizing_memory,
     "findings": findings,
     "context_storage": lambda: methods("context_async", "AsyncContextStorage"),
     "freshness_storage": lambda: methods("freshness_async", "AsyncFreshnessStorage"),

@@ -26,7 +26,7 @@ class Block:
 
 def pages() -> list[str]:
     """Every page, relative to the root."""
-    patterns = ("*.md", "docs/**/*.md", "examples/*.md", "grafana/*.md")
+    patterns = ("*.md", "docs/**/*.md", "examples/*.md", "grafana/*.md", "deploy/helm/*/README.md")
     found = [path for pattern in patterns for path in ROOT.glob(pattern)]
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
