@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sessioncache import AsyncSessionCache, BackendFull, SessionCacheError
-from sessioncache.errors import BackendTimeout, BackendUnavailable, NotReplicated
+from sessioncache.errors import BackendTimeout, BackendUnavailable, NotFound, NotReplicated
 from tests.faults.judge import Promises
 
 __all__ = ["Writers", "fill"]
@@ -87,29 +87,40 @@ class Writers:
 
 
 async def fill(
-    cache: AsyncSessionCache,
-    promises: Promises,
-    names: Sequence[str],
-    *,
-    messages: int = 6,
-    then: Callable[[str], Awaitable[object]] | None = None,
+    cache: AsyncSessionCache, promises: Promises, names: Sequence[str], *, messages: int = 6, due: bool = False
 ) -> None:
-    """Sessions with messages and documents, side by side.
+    """Sessions with messages and documents, side by side; each write is repeated until it was answered.
 
     Args:
         cache: where.
         promises: takes what was acknowledged.
         names: of the sessions.
         messages: how many each has.
-        then: done to each afterwards.
+        due: whether their deadline passes at once, so that they have to be swept.
     """
 
     async def make(name: str) -> None:
-        await cache.transcripts.append(name, [{"w": -1, "n": n, "x": "some words to fill it"} for n in range(messages)])
-        await cache.documents.save(name, {"state": name})
+        batch = [{"w": -1, "n": n, "x": "some words to fill it"} for n in range(messages)]
+        await answered(lambda: cache.transcripts.append(name, batch, operation_id=f"{name} messages"))
         promises.acknowledged[name] += [(-1, n) for n in range(messages)]
-        if then is not None:
-            await then(name)
+        await answered(lambda: cache.documents.save(name, {"state": name}, operation_id=f"{name} documents"))
+        if due:
+            promises.must_be_gone.add(name)
+            with suppress(NotFound):
+                # Where it was not answered but done, the session may have been swept since.
+                await answered(lambda: cache.retention.update(name, ttl_ms=1, operation_id=f"{name} due"))
 
     for first in range(0, len(names), 50):
         await asyncio.gather(*(make(name) for name in names[first : first + 50]))
+
+
+async def answered(write: Callable[[], Awaitable[object]]) -> None:
+    """Repeat a write under its operation id until it is answered."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await write()
+            except UNANSWERED:
+                await asyncio.sleep(0.01)
+            else:
+                return

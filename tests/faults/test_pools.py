@@ -1,0 +1,120 @@
+"""Pools of workers that disagree: about the time, and about what there is to do."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sessioncache import AsyncSessionCache, RetentionPolicy
+from sessioncache.embedded import EmbeddedServer
+from tests.faults.conftest import verdict
+from tests.faults.judge import Promises
+from tests.faults.writers import Writers, fill
+from tests.workers.conftest import WorkerProcess, until
+
+pytestmark = pytest.mark.timeout(240)
+
+Start = Callable[..., WorkerProcess]
+
+HOUR_MS = 3_600_000
+AGENTS = ["a0", "a1", "a2"]
+DUE = [f"due{n}" for n in range(60)]
+KEPT = [f"kept{n}" for n in range(20)]
+
+
+def faketime(shift: str) -> dict[str, str]:
+    """Variables of a process whose clock is wrong."""
+    found = sorted(Path("/usr/lib").glob("**/faketime/libfaketime.so.1"))
+    if not found:
+        missing = "there is no libfaketime (Debian's package is faketime)"
+        if os.environ.get("CI") or os.environ.get("SESSIONCACHE_REQUIRE_ENGINES"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return {"LD_PRELOAD": str(found[0]), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+async def swept(cache: AsyncSessionCache) -> bool:
+    """Whether nothing is overdue any more."""
+    return (await cache.stats.get()).overdue == 0
+
+
+async def has_worked(worker: WorkerProcess) -> bool:
+    """Whether a worker has ended a run well."""
+    _, body = await worker.get("metrics")
+    lines = [line for line in body.decode().splitlines() if line.startswith("sessioncache_worker_runs_total{")]
+    return any('outcome="done"' in line and not line.endswith(" 0.0") for line in lines)
+
+
+async def sound(worker: WorkerProcess) -> None:
+    """A worker has had no trouble, and ends well."""
+    assert worker.process.poll() is None, worker.log
+    assert " level=error " not in worker.log, worker.log
+    assert await worker.end() == 0
+
+
+@pytest.mark.parametrize("shift", ["+1h", "-1h"])
+async def test_clocks_an_hour_apart(
+    cache: AsyncSessionCache, server: EmbeddedServer, start: Start, promises: Promises, shift: str
+) -> None:
+    """Of two workers an hour apart none sweeps what is not due; where the one ahead dies, the other goes on."""
+    right, wrong = start(server.url), start(server.url, **faketime(shift))
+    # Jobs of the one ahead lie in the other's future, so that it does all of them.
+    ahead, behind = (wrong, right) if shift == "+1h" else (right, wrong)
+    await cache.retention.save(RetentionPolicy(ttl_ms=HOUR_MS // 2))
+    for worker in (right, wrong):
+        await worker.started()
+    await fill(cache, promises, KEPT)
+    writers = Writers(cache, promises, sessions=AGENTS)
+    async with writers.writing():
+        await fill(cache, promises, DUE, due=True)
+        await until(lambda: swept(cache), "all that is due is swept")
+        await until(lambda: has_worked(ahead), "the worker ahead has done something")
+        await ahead.end(signal.SIGKILL)
+        await fill(cache, promises, [f"later {name}" for name in DUE], due=True)
+        await until(lambda: swept(cache), "the other one sweeps what comes due later")
+        await until(lambda: has_worked(behind), "the other one has done something")
+    assert (writers.unknown, writers.refused, writers.others) == (0, 0, [])
+    await sound(behind)
+    await verdict(cache, [server], promises)
+
+
+async def test_two_versions_side_by_side(
+    cache: AsyncSessionCache, server: EmbeddedServer, start: Start, promises: Promises, tmp_path: Path
+) -> None:
+    """A worker that does not know all jobs works beside one that does, and what only that one knows is done."""
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "sitecustomize.py").write_text(OLD_RELEASE, encoding="utf-8")
+    workers = [start(server.url, PYTHONPATH=str(old)), start(server.url)]
+    await cache.retention.save(RetentionPolicy(ttl_ms=HOUR_MS // 2))
+    for worker in workers:
+        await worker.started()
+    await fill(cache, promises, KEPT)
+    server.command("HINCRBY", cache.keys.shard(0).totals, "messages", 7)
+
+    async def repaired() -> bool:
+        return (await cache.stats.get()).messages == sum([await cache.transcripts.count(name) for name in KEPT])
+
+    await until(repaired, "the new worker has repaired the totals")
+    writers = Writers(cache, promises, sessions=AGENTS)
+    async with writers.writing():
+        await fill(cache, promises, DUE, due=True)
+        await until(lambda: swept(cache), "all that is due is swept")
+        await writers.goes_on()
+    assert (writers.unknown, writers.refused, writers.others) == (0, 0, [])
+    for worker in workers:
+        await sound(worker)
+    await verdict(cache, [server], promises)
+
+
+OLD_RELEASE = """
+from sessioncache_workers import jobs
+
+for name in set(jobs.JOBS) - {"expire", "prune"}:
+    del jobs.JOBS[name]
+"""
+"""Makes the worker one of a release that had only the first jobs."""
