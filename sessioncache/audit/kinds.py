@@ -85,7 +85,7 @@ _ALL: Final = (
     Kind(
         "unlisted",
         "a session is there that no list knows",
-        "repaired by `sessioncache.maintenance.adopt`, and `sessioncache maintain run reconcile` after it",
+        "repaired by `sessioncache maintain run adopt`, and `sessioncache maintain run reconcile` after it",
     ),
     Kind("ghost", "a list names a session that is not there", RECONCILE),
     Kind(

@@ -48,7 +48,7 @@ async def test_nothing_is_found_where_nothing_is_wrong(furnished: AsyncSessionCa
     assert report.audited == [0, 1, 2, 3]
 
 
-@pytest.mark.engines("fakeredis", "valkey")
+@pytest.mark.engines("valkey")
 @pytest.mark.parametrize("name", DAMAGES)
 async def test_damage_is_found_and_named(furnished: AsyncSessionCache, place: Place, name: str) -> None:
     """One thing is wrong: it is told under its own name, and nothing else is told."""

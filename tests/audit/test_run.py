@@ -11,6 +11,7 @@ import pytest
 
 from sessioncache import AsyncSessionCache, InvalidArgument, NotFound, RetentionPolicy, Session, audit
 from sessioncache.audit import AuditReport
+from sessioncache.cli.demo.conversations import bundled_conversations, turns_of
 from sessioncache.encryption import AESGCMCodec
 from sessioncache.maintenance import compact, expire, prune, reconcile
 from tests.audit.furnished import furnish
@@ -87,6 +88,16 @@ async def test_writers_raise_no_false_alarm(engine: Engine, namespace: str, monk
         assert all(report.sessions for report in reports)
         last = await audit.run(cache, pace=0)
         assert (last.found, last.clean) == ({}, True)
+
+
+async def test_the_conversations_of_the_demonstration(cache: AsyncSessionCache) -> None:
+    """Conversations of several shapes, with tool calls, are clean on every kind of server."""
+    conversations = bundled_conversations()
+    for number, conversation in enumerate(conversations):
+        for turn in turns_of(conversation):
+            await cache.transcripts.append(f"c{number}", turn)
+    report = await audit.run(cache, pace=0)
+    assert (report.found, report.clean, report.sessions) == ({}, True, len(conversations))
 
 
 async def test_an_audit_goes_on_where_the_limit_stopped_it(cache: AsyncSessionCache) -> None:

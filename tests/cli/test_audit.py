@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from sessioncache import SessionCache
 from sessioncache.audit import KINDS
-from tests.cli.conftest import Command, start
+from tests.cli.conftest import Command
 from tests.engines import Engine
 from tests.engines.raw import client_for
 
@@ -75,17 +73,3 @@ def test_a_namespace_that_there_is_not(command: Command, engine: Engine) -> None
 def test_a_server_that_is_away(bare: Command) -> None:
     """A server that cannot be reached is exit code 3."""
     assert bare("audit", "--url", "redis://127.0.0.1:1").code == 3
-
-
-@pytest.mark.foreign_keys
-@pytest.mark.engines("valkey", "redis", "cluster")
-def test_the_demonstration_leaves_a_clean_namespace(command: Command, engine: Engine, tmp_path: Path) -> None:
-    """What many agents of the demonstration wrote at once is clean."""
-    demo = start(
-        "demo", "--url", engine.url, "--namespace", "tdemo", "--keep", "--agents", "4", "--limit", "20", cwd=tmp_path
-    )
-    out, err = demo.communicate(timeout=100)
-    assert demo.returncode == 0, out + err
-    shown = command("audit", "--namespace", "tdemo", "--shards", "64", "--pace", "0", "--json")
-    summary = shown.objects[-1]
-    assert (shown.code, summary["clean"], summary["sessions"] > 10) == (0, True, True), shown.out

@@ -6,9 +6,12 @@ Agents write all the while. Each job is killed several times, each time somewher
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +71,36 @@ async def finish(cache: AsyncSessionCache, job: str) -> None:
     for shard in range(SHARDS):
         report = await JOBS[job].run(cache, shard, limit=100_000)
         assert report.done, report.notes
+        if job == "archive":
+            # Only what was archived is swept.
+            assert (await JOBS["expire"].run(cache, shard, limit=100_000)).done
+
+
+@pytest.fixture(autouse=True)
+def _archive(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where expiring sessions are written, in the test of that job."""
+    if hasattr(request.node, "callspec") and request.node.callspec.params.get("job") == "archive":
+        monkeypatch.setenv("SESSIONCACHE_ARCHIVE_URL", tmp_path.as_uri())
+
+
+def archived(folder: Path) -> dict[str, list[tuple[int, int]]]:
+    """Sessions that are whole in a file, and who wrote their messages."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for path in folder.rglob("*.jsonl.gz"):
+        tokens: list[tuple[int, int]] = []
+        try:
+            lines = gzip.decompress(path.read_bytes()).splitlines()
+        except (EOFError, gzip.BadGzipFile):
+            # Its writer was killed: nothing in it counts.
+            continue
+        for line in map(json.loads, lines):
+            if "session" in line:
+                tokens = []
+            for _seq, _ms, _mark, message in line.get("messages", ()):
+                tokens.append((message["w"], message["n"]))
+            if "end" in line:
+                found[line["end"]] = tokens
+    return found
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -90,6 +123,10 @@ async def test_a_worker_is_killed_during_a_job(
     if job == "prune":
         # The last messages came after it.
         await finish(cache, job)
+    if job == "archive":
+        assert cache.settings.archive_url is not None
+        found = archived(Path(cache.settings.archive_url.removeprefix("file://")))
+        assert [name for name in promises.must_be_gone if found.get(name) != promises.acknowledged[name]] == []
     await verdict(cache, [server], promises)
 
 
@@ -114,9 +151,8 @@ async def test_a_worker_sleeps_beyond_its_lease(
         assert await asyncio.to_thread(stem.until, "lost"), "its late writes were not refused"
         await writers.goes_on()
     assert (writers.unknown, writers.refused, writers.others) == (0, 0, [])
-    if job == "prune":
-        for shard in range(SHARDS):
-            await JOBS[job].run(cache, shard, limit=100_000)
+    if job in {"prune", "archive"}:
+        await finish(cache, job)
     await verdict(cache, [server], promises)
 
 
