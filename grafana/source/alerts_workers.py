@@ -83,14 +83,15 @@ GROUP = Group(
         ),
         Alert(
             name="SessioncacheQueueErrors",
-            expr=f"sum by (job) (increase({names.WORKER_QUEUE_ERRORS.name}[10m])) > {limits.QUEUE_ERRORS}",
+            expr=f"sum by (job) (increase({names.WORKER_QUEUE_ERRORS.name}[3m])) > {limits.QUEUE_ERRORS}",
             wait="5m",
             severity="warning",
-            summary="Workers of job {{ $labels.job }} could not read their queue {{ $value | humanize }} times in ten "
-            "minutes",
+            summary="Workers of job {{ $labels.job }} could not read their queue {{ $value | humanize }} times in "
+            "three minutes",
             description="While it cannot be read, no job is started. The queue lies on the Redis of the sessions, or "
             "on its own.",
-            why="A restart of Redis costs each worker one to three; they look again every 5 s at most.",
+            why="While Redis is away each worker counts one every 5 s. Three minutes forget an outage before five "
+            "are over.",
         ),
     ),
 )

@@ -75,7 +75,7 @@ LEASES_LOST: Final = 3
 """In half an hour. One happens where a machine was paused; several mean that workers regularly stand still."""
 
 QUEUE_ERRORS: Final = 5
-"""In ten minutes. A restart of Redis costs each worker one to three."""
+"""In three minutes. While Redis is away each worker counts one every 5 s."""
 
 RUNS_FAILED: Final = 3
 """In 15 minutes: the same shard's run fails again and again."""

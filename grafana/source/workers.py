@@ -235,11 +235,11 @@ TROUBLE = Row(
             shows_limits=True,
         ),
         Lines(
-            title="Queue errors in ten minutes",
+            title="Queue errors in three minutes",
             description="Times that the queue could not be read, by worker. Single ones belong to restarts of Redis.",
             unit="short",
             width=8,
-            queries=(Query(increase(names.WORKER_QUEUE_ERRORS, by="instance", over="10m"), "{{instance}}"),),
+            queries=(Query(increase(names.WORKER_QUEUE_ERRORS, by="instance", over="3m"), "{{instance}}"),),
             thresholds=((limits.QUEUE_ERRORS, BAD),),
             shows_limits=True,
         ),
