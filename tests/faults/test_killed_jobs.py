@@ -30,6 +30,9 @@ NAMES = [f"s{n}" for n in range(80)]
 AGENTS = ["a0", "a1", "a2", "a0"]
 """Sessions that agents write to; two of them share one."""
 
+PREPARED = {"expire", "archive", "prune", "compact", "reconcile"}
+"""Jobs that `prepare` gives something to do. Others may end before anybody can kill them; what they leave is judged."""
+
 HOUR_MS = 3_600_000
 LEASE_MS = 200
 
@@ -118,7 +121,7 @@ async def test_a_worker_is_killed_during_a_job(
             await writers.goes_on()
         await finish(cache, job)
         await writers.goes_on()
-    assert killed
+    assert killed or job not in PREPARED
     assert (writers.unknown, writers.refused, writers.others) == (0, 0, [])
     if job == "prune":
         # The last messages came after it.
@@ -140,15 +143,16 @@ async def test_a_worker_sleeps_beyond_its_lease(
     async with writers.writing():
         stem.begin(job, holder="sleeper", ttl_ms=LEASE_MS, sleep_at=1)
         told = await asyncio.to_thread(stem.until, "batch", 1)
-        assert told is not None
+        assert told is not None or job not in PREPARED
         for shard in range(SHARDS):
             lease = None
             while lease is None:
                 lease = await cache.upkeep.acquire(shard, job, holder="the next", ttl_ms=60_000)
                 await asyncio.sleep(0.01)
             assert (await JOBS[job].run(cache, shard, limit=100_000, lease=lease)).done
-        os.kill(told[0], signal.SIGCONT)
-        assert await asyncio.to_thread(stem.until, "lost"), "its late writes were not refused"
+        if told is not None:
+            os.kill(told[0], signal.SIGCONT)
+            assert await asyncio.to_thread(stem.until, "lost"), "its late writes were not refused"
         await writers.goes_on()
     assert (writers.unknown, writers.refused, writers.others) == (0, 0, [])
     if job in {"prune", "archive"}:
