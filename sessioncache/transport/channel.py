@@ -99,6 +99,8 @@ class Channel(asyncio.Protocol):
         """Why the connection is gone; None while it is there."""
         self.ended: asyncio.Future[None] = self.loop.create_future()
         """Done when the socket is closed, too."""
+        self._ready: deque[Any] | None = getattr(self.loop, "_ready", None)
+        """What else is to run in this tick, where the loop is asyncio's own."""
         self._limit_s = limit_ms / 1000
         self.window = window
         """Commands under way, beyond which callers wait."""
@@ -149,7 +151,8 @@ class Channel(asyncio.Protocol):
         if self._queue or self._is_paused or self._in_flight >= self.window:
             self._queue.append(place)
         else:
-            self._send(place)
+            # Where nothing else is to run in this tick, nobody else will ask anything in it.
+            self._send(place, at_once=self._ready is not None and not self._ready and not self._unsent)
         if self._watch is None:
             self._watch_out()
         return place.future
@@ -234,13 +237,13 @@ class Channel(asyncio.Protocol):
             if not place.future.done():
                 self._send(place)
 
-    def _send(self, place: _Place) -> None:
-        if not self._unsent:
+    def _send(self, place: _Place, *, at_once: bool = False) -> None:
+        if not self._unsent and not at_once:
             self.loop.call_soon(self._flush)
         self._unsent.append(place)
         self._in_flight += place.expected
         self._unsent_bytes += sum(map(len, place.commands))
-        if self._unsent_bytes >= WRITE_BYTES:
+        if at_once or self._unsent_bytes >= WRITE_BYTES:
             self._flush()
 
     def _flush(self) -> None:

@@ -61,6 +61,25 @@ async def turns(count: int = 3) -> None:
         await asyncio.sleep(0)
 
 
+def test_who_is_alone_in_a_tick_does_not_wait_for_its_end(loop: VirtualLoop) -> None:
+    """Where nothing else is to run in the tick, a command is written at once; otherwise it waits for the others."""
+
+    async def story() -> None:
+        channel, wire = connect()
+        alone = channel.ask([b"a"])
+        assert wire.writes == [b"a"]
+        loop.call_soon(channel.ask, [b"c"])
+        among_others = channel.ask([b"b"])
+        assert wire.writes == [b"a"]
+        await turns()
+        assert wire.writes == [b"a", b"bc"]
+        wire.say(b":1\r\n:2\r\n:3\r\n")
+        assert [await alone, await among_others] == [[1], [2]]
+        channel.close()
+
+    loop.play(story)
+
+
 def test_what_is_asked_in_one_tick_leaves_in_one_write(loop: VirtualLoop) -> None:
     """Ten tasks, one write, in their order; the next tick has a write of its own."""
 
