@@ -61,6 +61,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT_MAX: Final = 2**53 - 1
 """The largest number that scripts count with exactly."""
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
@@ -211,7 +213,7 @@ def ms_from_datetime(value: datetime) -> int:
 
 def encode_cursor(kind: str, state: Mapping[str, Any]) -> str:
     """An opaque cursor: `kind` and `state` as base64url of compact JSON, safe in URLs."""
-    text = json.dumps([kind, dict(state)], ensure_ascii=False, separators=(",", ":"))
+    text = _encode([kind, dict(state)])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

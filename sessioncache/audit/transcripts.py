@@ -144,7 +144,7 @@ async def _chunk(
             return
         dictionaries[name] = found
     try:
-        entries = open_chunk(place, chunk, dictionaries).entries(0, place.count, decode=False)
+        entries = open_chunk(place, chunk, dictionaries).entries(0, place.count)
     except (ValueError, IndexError) as error:
         tally.add("chunk", f"chunk {at}, {place.first_seq} to {place.last_seq}: {error}")
         return

@@ -11,7 +11,7 @@ from sessioncache.errors import Conflict, DecodeError, MessagesSealed
 from sessioncache.sealing import lua
 from sessioncache.sealing.chunks import OpenChunk, damaged_entries, needed_dictionary, open_chunk
 from sessioncache.sealing.dictionaries import known_dictionary, remember_dictionary, unpack_dictionary
-from sessioncache.sealing.models import ChunkPlace, RawEntry
+from sessioncache.sealing.models import NO_ROWS, ChunkPlace, JoinedRows, MadeRows, RawEntry, Rows
 from sessioncache.transport.base import Transport
 from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import Keyspace, SessionKeys
@@ -56,7 +56,7 @@ class Sealing:
         part = self._transport.call(lua.open_(session=session, now_override_ms=now, seq=seq))
         if part is None:
             return
-        entries = self.entries(session, part.items, decode=False)
+        entries = self.entries(session, part.items)
         damaged = next((entry for entry in entries if entry.damage is not None), None)
         if damaged is not None:
             raise DecodeError(f"message {damaged.seq} is sealed and cannot be read: {damaged.damage}", seq=damaged.seq)
@@ -65,7 +65,11 @@ class Sealing:
             flat += [entry.seq, entry.ms, entry.mark, entry.payload]
         self._transport.call(lua.unseal(session=session, now_override_ms=now, part=part, entries=flat))
 
-    def entries(
+    def entries(self, session: SessionKeys, items: Sequence[bytes]) -> list[RawEntry]:
+        """All messages out of places and chunks, as `rows`."""
+        return (self.rows(session, items)).entries()
+
+    def rows(
         self,
         session: SessionKeys,
         items: Sequence[bytes],
@@ -74,8 +78,7 @@ class Sealing:
         stop: int | None = None,
         limit: int | None = None,
         newest: bool = False,
-        decode: bool = True,
-    ) -> list[RawEntry]:
+    ) -> Rows:
         """Messages out of places and chunks that alternate, oldest first; those of a damaged chunk carry the damage.
 
         Args:
@@ -85,16 +88,15 @@ class Sealing:
             stop: the greatest; None: any.
             limit: most messages; None: all.
             newest: whether the limit counts from the newest.
-            decode: whether to decode plain JSON at once.
 
         Raises:
             DecodeError: a place is damaged.
         """
         if len(items) % 2:
             raise DecodeError(f"session {session.session_id!r}: a place of what is sealed has no chunk behind it")
+        dictionaries = self._dictionaries(session, items[1::2])
         pairs = list(zip(items[::2], items[1::2], strict=True))
-        dictionaries = self._dictionaries(session, [chunk for _place, chunk in pairs])
-        parts: list[list[RawEntry]] = []
+        parts: list[Rows] = []
         left = limit
         for line, chunk in reversed(pairs) if newest else pairs:
             try:
@@ -103,10 +105,13 @@ class Sealing:
                 raise DecodeError(f"session {session.session_id!r}: what is sealed has no place: {error}") from error
             if left == 0:
                 break
-            found = _wanted(place, chunk, dictionaries, (start, stop, left, newest), decode=decode)
-            parts.append(found)
-            left = None if left is None else left - len(found)
-        return [entry for part in (reversed(parts) if newest else parts) for entry in part]
+            found = _wanted(place, chunk, dictionaries, (start, stop, left, newest))
+            if found:
+                parts.append(found)
+                left = None if left is None else left - len(found)
+        if len(parts) == 1:
+            return parts[0]
+        return JoinedRows(parts[::-1] if newest else parts) if parts else NO_ROWS
 
     def _dictionaries(self, session: SessionKeys, chunks: Sequence[bytes]) -> dict[str, zstandard.ZstdCompressionDict]:
         """The dictionaries that chunks need, as far as there are any; one round trip for each that is met first."""
@@ -129,9 +134,7 @@ def _wanted(
     chunk: bytes,
     dictionaries: dict[str, zstandard.ZstdCompressionDict],
     window: tuple[int, int | None, int | None, bool],
-    *,
-    decode: bool,
-) -> list[RawEntry]:
+) -> Rows:
     """The messages of one chunk that lie in the window."""
     start, stop, limit, newest = window
     name = needed_dictionary(chunk)
@@ -149,6 +152,4 @@ def _wanted(
     last = len(seqs) if stop is None else bisect_right(seqs, stop)
     if limit is not None and last - first > limit:
         first, last = (last - limit, last) if newest else (first, first + limit)
-    if opened is None:
-        return damaged[first:last]
-    return opened.entries(first, last, decode=decode)
+    return MadeRows(damaged[first:last]) if opened is None else opened.rows(first, last)

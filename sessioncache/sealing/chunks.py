@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic_core import from_json
 
-from sessioncache.sealing.models import ChunkPlace, RawEntry
+from sessioncache.sealing.models import ChunkPlace, RawEntry, Rows
 
 if TYPE_CHECKING:
     import zstandard
@@ -128,74 +128,94 @@ def needed_dictionary(chunk: bytes) -> str | None:
 class OpenChunk:
     """A chunk's messages, each made when it is asked for."""
 
-    __slots__ = ("_body", "_ends", "_is_json", "_marks", "_payloads_at", "_times", "place", "seqs")
+    __slots__ = ("_body", "_columns", "_is_json", "_lengths", "_payloads_at", "place", "seqs")
 
     def __init__(self, place: ChunkPlace, body: bytes) -> None:
-        """Read what the columns say.
+        """Read where what is.
 
         Raises:
             ValueError: the body is not what the place says.
         """
         count = place.count
-        flags, *widths = body[:4]
-        at = 4
-        marks = "m" * count
-        if flags & HAS_MARKS:
-            marks, at = body[at : at + count].decode("ascii"), at + count
-        columns: list[Sequence[int]] = []
-        for width in widths:
-            columns.append(_unpacked(body[at : at + width * count], width, count))
-            at += width * count
-        gaps, before, lengths = columns
-        first = place.first_seq
-        self.place = place
-        self.seqs: Sequence[int] = (
-            [first + index + gap for index, gap in enumerate(gaps)] if widths[0] else range(first, first + count)
-        )
+        flags, gaps_width, times_width, lengths_width = body[:4]
+        marks_at = 4 if flags & HAS_MARKS else 0
+        gaps_at = 4 + (count if marks_at else 0)
+        times_at = gaps_at + gaps_width * count
+        lengths_at = times_at + times_width * count
+        self._payloads_at = lengths_at + lengths_width * count
+        self._columns = (marks_at, times_at, times_width)
+        self._lengths = _unpacked(body[lengths_at : self._payloads_at], lengths_width, count)
         self._is_json = bool(flags & IS_JSON)
-        self._marks = marks
-        self._times = before
-        step = int(self._is_json)
-        self._ends = list(accumulate(lengths, initial=0))
-        self._payloads_at = at
         self._body = body
-        if (
-            len(marks) != count
-            or self.seqs[-1] != place.last_seq
-            or at + self._ends[-1] + step * (count - 1) != len(body)
-        ):
+        self.place = place
+        first = place.first_seq
+        self.seqs: Sequence[int] = range(first, first + count)
+        if gaps_width:
+            gaps = _unpacked(body[gaps_at:times_at], gaps_width, count)
+            self.seqs = [first + index + gap for index, gap in enumerate(gaps)]
+        size = self._payloads_at + sum(self._lengths) + (count - 1 if self._is_json else 0)
+        marks_sound = not marks_at or body[marks_at:gaps_at].isascii()
+        if not marks_sound or times_width not in WIDTHS or self.seqs[-1] != place.last_seq or size != len(body):
             raise ValueError("its messages do not fill it")
 
-    def entries(self, first: int, last: int, *, decode: bool) -> list[RawEntry]:
-        """The messages from one position to before another.
+    def rows(self, first: int, last: int) -> ChunkRows:
+        """The messages from one position to before another, counted from 0."""
+        return ChunkRows(self, first, last)
 
-        Args:
-            first: of the first message, counted from 0.
-            last: behind the last message.
-            decode: whether to decode plain JSON, all of it at once.
-        """
-        body, newest_ms = self._body, self.place.newest_ms
+    def text(self, first: int, last: int) -> bytes | None:
+        """The payloads of those, with commas between; None: they are no JSON."""
+        if not self._is_json:
+            return None
+        begin = self._payloads_at + sum(self._lengths[:first]) + first
+        return self._body[begin : begin + sum(self._lengths[first:last]) + last - first - 1]
+
+    def entries(self, first: int, last: int) -> list[RawEntry]:
+        """All of those."""
+        count, body, newest_ms = self.place.count, self._body, self.place.newest_ms
+        marks_at, times_at, times_width = self._columns
+        marks = body[marks_at : marks_at + count].decode("ascii") if marks_at else "m" * count
+        before = _unpacked(body[times_at : times_at + times_width * count], times_width, count)
         step = int(self._is_json)
-        ends = self._ends[first : last + 1]
-        begin = self._payloads_at + step * first
-        messages: Sequence[Any] = ()
-        if decode and self._is_json and last > first:
-            try:
-                messages = from_json(b"[" + body[begin + ends[0] : begin + ends[-1] + last - first - 1] + b"]")
-            except ValueError:
-                # Damage that the checksum did not see, or a parser that is stricter than the one that sealed.
-                messages = ()
-        if len(messages) != last - first:
-            messages = [None] * (last - first)
-        begins = range(begin, begin + last - first) if self._is_json else repeat(begin, last - first)
-        payloads = [
-            body[offset + start : offset + end] for offset, start, end in zip(begins, ends, ends[1:], strict=False)
-        ]
-        times = [newest_ms - before for before in self._times[first:last]]
-        columns = zip(
-            self.seqs[first:last], times, payloads, self._marks[first:last], messages, repeat(None), strict=False
-        )
+        ends = list(accumulate(self._lengths, initial=self._payloads_at))
+        payloads = [body[ends[at] + step * at : ends[at + 1] + step * at] for at in range(first, last)]
+        times = [newest_ms - ms for ms in before[first:last]]
+        columns = zip(self.seqs[first:last], times, payloads, marks[first:last], repeat(None), strict=False)
         return list(map(_entry, columns))
+
+
+class ChunkRows(Rows):
+    """Some messages of a chunk that lie together."""
+
+    __slots__ = ("_chunk", "_first", "_last", "_made")
+
+    def __init__(self, chunk: OpenChunk, first: int, last: int) -> None:
+        self._chunk = chunk
+        self._first = first
+        self._last = last
+        self._made: list[RawEntry] | None = None
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    @property
+    def texts(self) -> list[bytes] | None:
+        """All of them in one."""
+        if self._last == self._first:
+            return []
+        text = self._chunk.text(self._first, self._last)
+        return None if text is None else [text]
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The first and the last sequence number."""
+        seqs = self._chunk.seqs
+        return seqs[self._first], seqs[self._last - 1]
+
+    def entries(self) -> list[RawEntry]:
+        """All of them."""
+        if self._made is None:
+            self._made = self._chunk.entries(self._first, self._last)
+        return self._made
 
 
 def open_chunk(place: ChunkPlace, chunk: bytes, dictionaries: Mapping[str, zstandard.ZstdCompressionDict]) -> OpenChunk:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
-
-from sessioncache.types import JSONObject
+from typing import Any, Final, NamedTuple, overload
 
 __all__ = [
+    "NO_ROWS",
     "ChunkPlace",
     "CurrentDictionary",
+    "JoinedRows",
+    "MadeRows",
     "OpenedPart",
     "RawEntry",
+    "Rows",
     "SealState",
     "Sealable",
     "StreamRows",
@@ -29,14 +31,78 @@ class RawEntry(NamedTuple):
     payload: bytes
     mark: str = "m"
     """`c` where it continues the message before it."""
-    message: JSONObject | None = None
-    """The decoded message, where it was decoded together with others."""
     damage: str | None = None
     """Why nothing of it can be read."""
 
 
-class StreamRows(Sequence[RawEntry]):
-    """Messages as a stream answered them; each is read when it is asked for."""
+class Rows(Sequence[RawEntry]):
+    """Messages as they were read. Each is made when it is asked for, and most pages ask for none."""
+
+    __slots__ = ()
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The sequence numbers of the first and the last; not for none."""
+        raise NotImplementedError
+
+    @property
+    def texts(self) -> list[bytes] | None:
+        """The payloads, in order: parts of one JSON array, without the commas between them. None: they are no such."""
+        raise NotImplementedError
+
+    def reversed(self) -> Rows:
+        """The same, the last one first."""
+        return MadeRows(self.entries()[::-1])
+
+    def entries(self) -> list[RawEntry]:
+        """All of them."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> RawEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Rows: ...
+    def __getitem__(self, index: int | slice) -> RawEntry | Rows:
+        """One of them, or some of them."""
+        found = self.entries()
+        return MadeRows(found[index]) if isinstance(index, slice) else found[index]
+
+    def __iter__(self) -> Iterator[RawEntry]:
+        return iter(self.entries())
+
+
+class MadeRows(Rows):
+    """Messages that were made already."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, made: list[RawEntry]) -> None:
+        self._made = made
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The sequence numbers of the first and the last."""
+        return self._made[0].seq, self._made[-1].seq
+
+    @property
+    def texts(self) -> list[bytes] | None:
+        """The payloads; None where one is damaged."""
+        whole = all(entry.damage is None for entry in self._made)
+        return [entry.payload for entry in self._made] if whole else None
+
+    def entries(self) -> list[RawEntry]:
+        """All of them."""
+        return self._made
+
+
+NO_ROWS: Final = MadeRows([])
+
+
+class StreamRows(Rows):
+    """Messages as a stream answered them."""
 
     __slots__ = ("_reply",)
 
@@ -46,23 +112,67 @@ class StreamRows(Sequence[RawEntry]):
     def __len__(self) -> int:
         return len(self._reply)
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The sequence numbers of the first and the last."""
+        return int(self._reply[0][0].partition(b"-")[0]), int(self._reply[-1][0].partition(b"-")[0])
+
+    @property
+    def texts(self) -> list[bytes]:
+        """What is stored of them."""
+        return [fields[1] for _, fields in self._reply]
+
+    def reversed(self) -> StreamRows:
+        """The same, the last one first."""
+        return StreamRows(self._reply[::-1])
+
+    def entries(self) -> list[RawEntry]:
+        """All of them."""
+        return list(map(entry_from, self._reply))
+
     @overload
     def __getitem__(self, index: int) -> RawEntry: ...
     @overload
     def __getitem__(self, index: slice) -> StreamRows: ...
     def __getitem__(self, index: int | slice) -> RawEntry | StreamRows:
         """One of them, or some of them."""
-        if isinstance(index, slice):
-            return StreamRows(self._reply[index])
-        return entry_from(self._reply[index])
+        return StreamRows(self._reply[index]) if isinstance(index, slice) else entry_from(self._reply[index])
 
-    def __iter__(self) -> Iterator[RawEntry]:
-        return map(entry_from, self._reply)
+
+class JoinedRows(Rows):
+    """Messages of several places, one behind the other."""
+
+    __slots__ = ("_made", "_parts")
+
+    def __init__(self, parts: Sequence[Rows]) -> None:
+        """Join them; none of them is empty."""
+        self._parts = parts
+        self._made: list[RawEntry] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
 
     @property
-    def payloads(self) -> list[bytes]:
-        """What is stored of them."""
-        return [fields[1] for _, fields in self._reply]
+    def ends(self) -> tuple[int, int]:
+        """The sequence numbers of the first and the last."""
+        return self._parts[0].ends[0], self._parts[-1].ends[1]
+
+    @property
+    def texts(self) -> list[bytes] | None:
+        """Those of all parts, if they have them."""
+        found: list[bytes] = []
+        for part in self._parts:
+            texts = part.texts
+            if texts is None:
+                return None
+            found += texts
+        return found
+
+    def entries(self) -> list[RawEntry]:
+        """All of them."""
+        if self._made is None:
+            self._made = [entry for part in self._parts for entry in part.entries()]
+        return self._made
 
 
 def entry_from(reply: list[Any]) -> RawEntry:

@@ -9,6 +9,7 @@ from typing import Literal
 from sessioncache.errors import Conflict, InvalidArgument
 from sessioncache.near import NearCache
 from sessioncache.sealing._sync import Sealing
+from sessioncache.sealing.models import NO_ROWS
 from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage, Seam
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
@@ -135,7 +136,7 @@ class Transcripts:
         return page
 
     def _read(self, keys: SessionKeys, window: Window, watch: Watch | None = None) -> RawPage | None:
-        """Read record and entries side by side; in one moment, where the two do not fit together."""
+        """Read record and entries side by side; in one moment, where the two do not fit together. Oldest first."""
         now, limit = self._keys.now_override_ms, window.limit or 1
         start, stop, newest = window.start, window.stop, window.newest
         head, entries = self._transport.call_many(
@@ -153,20 +154,23 @@ class Transcripts:
             raw = self._transport.call(
                 lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
             )
-        return raw if raw is None or raw.seam is None else self._joined(keys, raw, raw.seam, window)
+        if raw is None:
+            return None
+        if newest and raw.entries:
+            raw = with_entries(raw, raw.entries.reversed(), raw.seam)
+        return raw if raw.seam is None else self._joined(keys, raw, raw.seam, window)
 
     def _joined(self, keys: SessionKeys, raw: RawPage, seam: Seam, window: Window) -> RawPage:
         """The page with what is sealed of it."""
         if window.limit == 0:
-            return with_entries(raw, (), None)
-        sealed = self._sealing.entries(
+            return with_entries(raw, NO_ROWS, None)
+        sealed = self._sealing.rows(
             keys,
             seam.items,
             start=window.start,
             stop=window.stop,
             limit=window.limit - len(raw.entries) if window.newest else window.limit,
             newest=window.newest,
-            decode=self._encoder.is_plain,
         )
         return joined(raw, sealed, window)
 

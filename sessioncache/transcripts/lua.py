@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sessioncache.sealing.models import RawEntry, StreamRows
+from sessioncache.sealing.models import NO_ROWS, RawEntry, Rows, StreamRows
 from sessioncache.transcripts.models import Appended, Replaced
 from sessioncache.wire.call import Call, Write, optional
 from sessioncache.wire.keys import Key, SessionKeys
@@ -40,7 +40,7 @@ class RawPage:
     count: int
     first_seq: int
     last_seq: int
-    entries: Sequence[RawEntry]
+    entries: Rows
     seam: Seam | None = None
     """None: nothing is sealed, or the page was put together. Else the entries are those of the stream."""
 
@@ -83,13 +83,13 @@ def head(
         if reply is None:
             return None
         gen, revision, count, first_seq, last_seq, *seam = reply
-        return RawPage(gen.decode(), revision, count, first_seq, last_seq, (), _seam(seam))
+        return RawPage(gen.decode(), revision, count, first_seq, last_seq, NO_ROWS, _seam(seam))
 
     args = (session.escaped, optional(now_override_ms), start, optional(stop), limit, int(newest))
     return Call("transcripts.head", load_script("transcripts.head"), session.group, args, decode=decode)
 
 
-def read(*, session: SessionKeys, start: int, stop: int | None, limit: int, newest: bool) -> Call[Sequence[RawEntry]]:
+def read(*, session: SessionKeys, start: int, stop: int | None, limit: int, newest: bool) -> Call[Rows]:
     """XRANGE or XREVRANGE of the entries alone."""
     final = "+" if stop is None else stop
     ends = (final, start) if newest else (start, final)

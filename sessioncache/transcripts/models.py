@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import eq
 from typing import overload
 
-from sessioncache.sealing.models import RawEntry
+from sessioncache.sealing.models import Rows
 from sessioncache.types import JSONObject, datetime_from_ms
 
 __all__ = ["Appended", "Entries", "Entry", "Replaced", "TranscriptPage"]
@@ -52,7 +52,7 @@ class Entries(Sequence[Entry]):
 
     __slots__ = ("_rows", "messages")
 
-    def __init__(self, rows: Sequence[RawEntry], messages: list[JSONObject]) -> None:
+    def __init__(self, rows: Rows, messages: list[JSONObject]) -> None:
         self._rows = rows
         self.messages = messages
 

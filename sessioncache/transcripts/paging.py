@@ -5,12 +5,11 @@ The rule of this module: no I/O; an answer that disagrees with the record is an 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
-from sessioncache.sealing.models import RawEntry, StreamRows
+from sessioncache.sealing.models import NO_ROWS, JoinedRows, MadeRows, Rows
 from sessioncache.transcripts.lua import RawPage, Seam
 from sessioncache.transcripts.models import Entries, Entry, TranscriptPage
 from sessioncache.types import EXACT_MAX, JSONObject, check_limit, decode_cursor, encode_cursor
@@ -69,21 +68,23 @@ class Window:
             f"cursor {cursor[:60]!r} is not one that this call gave out; start again without a cursor"
         )
 
-    def after(self, shown: Sequence[RawEntry], raw: RawPage) -> str | None:
-        """The cursor of the page that follows, if anything does."""
-        if not shown or self.limit == 0:
+    def after(self, shown: tuple[int, int] | None, raw: RawPage) -> str | None:
+        """The cursor of the page that follows one with these ends, if anything does."""
+        if shown is None or self.limit == 0:
             return None
+        first, last = shown
         if self.newest:
-            rest = Window(self.start, shown[0].seq - 1, self.limit, newest=True)
-            more = shown[0].seq > max(raw.first_seq, self.start)
+            if first <= max(raw.first_seq, self.start):
+                return None
+            state: JSONObject = {"start": self.start, "stop": first - 1, "limit": self.limit, "newest": True}
         else:
-            rest = Window(shown[-1].seq + 1, self.stop, self.limit, newest=False)
-            more = shown[-1].seq < min(raw.last_seq, raw.last_seq if self.stop is None else self.stop)
-        state = {"start": rest.start, "stop": rest.stop, "limit": rest.limit, "newest": rest.newest}
-        return encode_cursor("transcripts.list", state) if more else None
+            if last >= (raw.last_seq if self.stop is None else min(raw.last_seq, self.stop)):
+                return None
+            state = {"start": last + 1, "stop": self.stop, "limit": self.limit, "newest": False}
+        return encode_cursor("transcripts.list", state)
 
 
-def fits(head: RawPage | None, entries: Sequence[RawEntry], window: Window) -> bool:
+def fits(head: RawPage | None, entries: Rows, window: Window) -> bool:
     """Whether entries read from the stream beside the record can be those that the record speaks of.
 
     They were read one after the other, so somebody may have written in between. The window is what the record says, if
@@ -101,10 +102,11 @@ def fits(head: RawPage | None, entries: Sequence[RawEntry], window: Window) -> b
     stop = last_seq if window.stop is None else window.stop
     if not entries or count == 0 or window.start > last_seq or stop < first_seq:
         return not entries and (count == 0 or window.start > last_seq or stop < first_seq)
-    oldest = min(entries[0], entries[-1])
-    if head.seam is not None and oldest.seq == head.seam.tail_first_seq and oldest.ms != head.seam.tail_first_ms:
-        return False
-    low, high = oldest.seq, max(entries[0].seq, entries[-1].seq)
+    low, high = sorted(entries.ends)
+    if head.seam is not None and low == head.seam.tail_first_seq:
+        oldest = entries[-1] if window.newest else entries[0]
+        if oldest.ms != head.seam.tail_first_ms:
+            return False
     limit = window.limit or 1
     begins = low == max(first_seq, window.start) or (window.newest and len(entries) == limit)
     ends = high == last_seq or not window.newest or window.stop is not None
@@ -113,22 +115,24 @@ def fits(head: RawPage | None, entries: Sequence[RawEntry], window: Window) -> b
     return begins and ends and complete and first_seq <= low and high <= last_seq
 
 
-def behind_seam(head: RawPage | None, entries: Sequence[RawEntry]) -> Sequence[RawEntry]:
+def behind_seam(head: RawPage | None, entries: Rows) -> Rows:
     """Entries of the stream without those that were sealed when the record was read: somebody opened them since."""
-    if head is None or head.seam is None:
+    if head is None or head.seam is None or not entries or min(entries.ends) > head.seam.last_seq:
         return entries
     last_sealed = head.seam.last_seq
-    return tuple(entry for entry in entries if entry.seq > last_sealed)
+    return MadeRows([entry for entry in entries if entry.seq > last_sealed])
 
 
-def joined(raw: RawPage, sealed: list[RawEntry], window: Window) -> RawPage:
-    """The page with the entries of both its parts, in the window's order."""
+def joined(raw: RawPage, sealed: Rows, window: Window) -> RawPage:
+    """The page with the entries of both its parts."""
     limit = window.limit or 1
-    both = (*raw.entries, *reversed(sealed)) if window.newest else (*sealed, *raw.entries)
-    return with_entries(raw, both[:limit], None)
+    tail = raw.entries if window.newest else raw.entries[: limit - len(sealed)]
+    if not tail or not sealed:
+        return with_entries(raw, tail or sealed, None)
+    return with_entries(raw, JoinedRows([sealed, tail]), None)
 
 
-def with_entries(raw: RawPage, entries: Sequence[RawEntry], seam: Seam | None) -> RawPage:
+def with_entries(raw: RawPage, entries: Rows, seam: Seam | None) -> RawPage:
     """The page with other entries."""
     return RawPage(raw.gen, raw.revision, raw.count, raw.first_seq, raw.last_seq, entries, seam)
 
@@ -150,11 +154,14 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
     """
     if raw is None:
         return TranscriptPage((), exists=False, gen=None, revision=0, count=0, cursor=None)
-    shown = raw.entries[::-1] if window.newest else raw.entries
-    if shown or window.limit:
-        _refuse_torn(raw, shown, window)
-    shown = shown if window.limit else ()
-    together = _decoded_together(shown, encoder)
+    shown = raw.entries
+    ends = shown.ends if shown else None
+    if ends or window.limit:
+        _refuse_torn(raw, ends, window)
+    if not window.limit:
+        shown, ends = NO_ROWS, None
+    texts = shown.texts
+    together = None if texts is None else encoder.decode_together(texts, len(shown))
     items, skipped = _decoded(shown, encoder, skip=skip) if together is None else (Entries(shown, together), ())
     return TranscriptPage(
         items,
@@ -162,46 +169,33 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
         gen=raw.gen,
         revision=raw.revision,
         count=raw.count,
-        cursor=window.after(shown, raw),
+        cursor=window.after(ends, raw),
         skipped=skipped,
     )
 
 
-def _decoded_together(shown: Sequence[RawEntry], encoder: MessageEncoder) -> list[JSONObject] | None:
-    """The messages; None where they have to be looked at one by one."""
-    if isinstance(shown, StreamRows):
-        return encoder.decode_together(shown.payloads)
-    messages = [entry.message for entry in shown if entry.message is not None]
-    return messages if len(messages) == len(shown) else None
-
-
-def _decoded(
-    shown: Sequence[RawEntry], encoder: MessageEncoder, *, skip: bool
-) -> tuple[tuple[Entry, ...], tuple[int, ...]]:
+def _decoded(shown: Rows, encoder: MessageEncoder, *, skip: bool) -> tuple[tuple[Entry, ...], tuple[int, ...]]:
     """The entries, and the sequence numbers of those that cannot be decoded."""
     items: list[Entry] = []
     skipped: list[int] = []
-    for seq, ms, payload, _mark, message, damage in shown:
-        if message is None:
-            try:
-                if damage is not None:
-                    raise DecodeError(f"message {seq} cannot be decoded: {damage}", seq=seq)
-                items.append(Entry(seq, ms, payload, encoder.decode(payload, seq=seq)))
-            except DecodeError:
-                if not skip:
-                    raise
-                skipped.append(seq)
-        else:
-            items.append(Entry(seq, ms, payload, message))
+    for seq, ms, payload, _mark, damage in shown:
+        try:
+            if damage is not None:
+                raise DecodeError(f"message {seq} cannot be decoded: {damage}", seq=seq)
+            items.append(Entry(seq, ms, payload, encoder.decode(payload, seq=seq)))
+        except DecodeError:
+            if not skip:
+                raise
+            skipped.append(seq)
     return tuple(items), tuple(skipped)
 
 
-def _refuse_torn(raw: RawPage, shown: Sequence[RawEntry], window: Window) -> None:
+def _refuse_torn(raw: RawPage, shown: tuple[int, int] | None, window: Window) -> None:
     """Compare the ends of what was read with the ends that the record names."""
     ends = f"the record names {raw.first_seq} to {raw.last_seq}"
-    if window.newest and window.stop is None and raw.count and (not shown or shown[-1].seq != raw.last_seq):
+    if window.newest and window.stop is None and raw.count and (not shown or shown[1] != raw.last_seq):
         raise SessionTorn(f"the transcript does not end where it should: {ends}")
     stop = raw.last_seq if window.stop is None else window.stop
     from_start = not window.newest and window.start <= raw.first_seq <= stop
-    if from_start and raw.count and (not shown or shown[0].seq != raw.first_seq):
+    if from_start and raw.count and (not shown or shown[0] != raw.first_seq):
         raise SessionTorn(f"the transcript does not begin where it should: {ends}")

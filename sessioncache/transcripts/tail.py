@@ -11,7 +11,7 @@ from math import inf
 from sys import getsizeof
 from typing import Final
 
-from sessioncache.sealing.models import RawEntry
+from sessioncache.sealing.models import NO_ROWS
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Entry, TranscriptPage
 from sessioncache.transcripts.paging import Window, with_entries
@@ -46,12 +46,12 @@ class Tail:
 
     @classmethod
     def of(cls, raw: RawPage | None) -> Tail:
-        """What to keep of a reply, whose entries are newest first."""
+        """What to keep of a page."""
         if raw is None:
             return cls(None, (), (), ())
-        shown = raw.entries[::-1]
+        shown = raw.entries.entries()
         return cls(
-            with_entries(raw, (), None),
+            with_entries(raw, NO_ROWS, None),
             tuple([entry.seq for entry in shown]),
             tuple([entry.ms for entry in shown]),
             tuple([entry.payload for entry in shown]),
@@ -83,7 +83,7 @@ class Tail:
 
     def _decoded(self, encoder: MessageEncoder, first: int) -> list[JSONObject]:
         payloads = self.payloads[first:]
-        together = encoder.decode_together(payloads)
+        together = encoder.decode_together(payloads, len(payloads))
         if together is not None:
             return together
         return [encoder.decode(payload, seq=seq) for payload, seq in zip(payloads, self.seqs[first:], strict=True)]
@@ -107,8 +107,7 @@ def page_again(tail: Tail, window: Window, encoder: MessageEncoder) -> Transcrip
     first = max(len(tail.seqs) - window.limit, 0)
     seqs = tail.seqs[first:]
     if tail.cursor is None or tail.cursor[0] != window.limit:
-        oldest = tuple([RawEntry(seq, 0, b"") for seq in seqs[:1]])
-        tail.cursor = window.limit, window.after(oldest, head)
+        tail.cursor = window.limit, window.after((seqs[0], seqs[-1]) if seqs else None, head)
     return TranscriptPage(
         tuple(map(Entry, seqs, tail.times_ms[first:], tail.payloads[first:], tail.copies(first, encoder))),
         exists=True,

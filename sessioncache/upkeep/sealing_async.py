@@ -62,7 +62,7 @@ class AsyncSealingSteps:
                 found.append(failed)
                 continue
             try:
-                last = await self._sealing.entries(self._keys.session(session_id), chunk, decode=False)
+                last = await self._sealing.entries(self._keys.session(session_id), chunk)
             except DecodeError as error:
                 found.append(error)
                 continue
@@ -135,7 +135,7 @@ class AsyncSealingSteps:
                 continue
             keys = self._keys.session(session_id)
             try:
-                entries = await self._sealing.entries(keys, items, decode=False)
+                entries = await self._sealing.entries(keys, items)
             except DecodeError as error:
                 results[session_id] = error
                 continue

@@ -63,7 +63,7 @@ class SealingSteps:
                 found.append(failed)
                 continue
             try:
-                last = self._sealing.entries(self._keys.session(session_id), chunk, decode=False)
+                last = self._sealing.entries(self._keys.session(session_id), chunk)
             except DecodeError as error:
                 found.append(error)
                 continue
@@ -136,7 +136,7 @@ class SealingSteps:
                 continue
             keys = self._keys.session(session_id)
             try:
-                entries = self._sealing.entries(keys, items, decode=False)
+                entries = self._sealing.entries(keys, items)
             except DecodeError as error:
                 results[session_id] = error
                 continue

@@ -7,7 +7,7 @@ import tracemalloc
 from math import inf
 
 from sessioncache.near.memory import KEPT_BYTES, Kept, Memory
-from sessioncache.sealing.models import RawEntry
+from sessioncache.sealing.models import MadeRows, RawEntry
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.tail import Tail
 from sessioncache.wire.codec import encode_json
@@ -85,15 +85,15 @@ def test_bookkeeping_is_counted() -> None:
 
 def raw_page(number: int) -> RawPage:
     """A page of fifty messages that shares nothing with any other."""
-    entries = tuple(
+    entries = [
         RawEntry(
             seq,
             1_800_000_000_000 + 1_000 * number + seq,
             encode_json({"role": f"r{number}.{seq}", "content": f"{number}.{seq} " * 20, "n": 10**6 + seq, "a": [{}]}),
         )
-        for seq in range(10_050, 10_000, -1)
-    )
-    return RawPage(f"gen{number}", 10_000 + number, 50, 10_001, 10_050, entries)
+        for seq in range(10_001, 10_051)
+    ]
+    return RawPage(f"gen{number}", 10_000 + number, 50, 10_001, 10_050, MadeRows(entries))
 
 
 def test_bytes_are_counted_honestly() -> None:
