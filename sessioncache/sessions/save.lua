@@ -25,11 +25,16 @@
 --         user, then name and value of every authoritative and host field and label
 -- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
 -- EMITS   session.saved session.expired
-local done = recall_operation()
+local now = server_now_ms()
+local done = save_ordinary(now)
 if done then
   return done
 end
-local now = server_now_ms()
+--- otherwise
+done = recall_operation()
+if done then
+  return done
+end
 local s, rules, err = open_session(now)
 if err then
   return err
@@ -38,10 +43,7 @@ local given, by_name, at = {}, {}, 1
 for i, count in ipairs({ authoritative, runtime, host, labels, documents, updates }) do
   given[i], by_name[i], at = take_pairs(rest, at, count)
 end
-local payloads = {}
-for i = at, #rest do
-  payloads[#payloads + 1] = rest[i]
-end
+local payloads = take_rest(rest, at)
 local before_messages, before_bytes = s.messages, s.bytes
 local kept, kept_bytes
 kept, kept_bytes, err = messages_behind(s, through, #payloads)

@@ -81,7 +81,7 @@ class AsyncArchivingSteps(AsyncSealingSteps):
     async def _sealed(self, keys: SessionKeys) -> AsyncIterator[list[RawEntry]]:
         at = 0
         while items := await self._transport.call(lua.list_part(key=keys.sealed, start=at, limit=2 * CHUNKS)):
-            entries = await self._sealing.entries(keys, items, decode=False)
+            entries = await self._sealing.entries(keys, items)
             damaged = next((entry for entry in entries if entry.damage is not None), None)
             if damaged is not None:
                 raise DecodeError(f"message {damaged.seq} is sealed and cannot be read: {damaged.damage}")

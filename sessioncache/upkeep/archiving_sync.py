@@ -82,7 +82,7 @@ class ArchivingSteps(SealingSteps):
     def _sealed(self, keys: SessionKeys) -> Iterator[list[RawEntry]]:
         at = 0
         while items := self._transport.call(lua.list_part(key=keys.sealed, start=at, limit=2 * CHUNKS)):
-            entries = self._sealing.entries(keys, items, decode=False)
+            entries = self._sealing.entries(keys, items)
             damaged = next((entry for entry in entries if entry.damage is not None), None)
             if damaged is not None:
                 raise DecodeError(f"message {damaged.seq} is sealed and cannot be read: {damaged.damage}")

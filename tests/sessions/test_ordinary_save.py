@@ -1,0 +1,217 @@
+"""The short way through a save, against the long way: both answer and leave the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from sessioncache.sessions import lua
+from sessioncache.sessions.models import Session
+from sessioncache.sessions.record import Pairs
+from sessioncache.types import Base
+from sessioncache.wire import script as wire_script
+from sessioncache.wire.call import Write
+from sessioncache.wire.keys import Keyspace, SessionKeys
+from tests.engines import Engine
+from tests.engines.raw import client_for
+
+NOW_MS = 1_900_000_000_000
+DAY_MS = 86_400_000
+NEVER_ORDINARY = "local function save_ordinary()\n  return nil\nend"
+
+
+def long_way(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The save's script, without its short way."""
+    include = wire_script._include
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            wire_script, "_include", lambda name: NEVER_ORDINARY if name == "save_ordinary" else include(name)
+        )
+        return wire_script.Script("sessions.save").text
+
+
+def some(choose: random.Random, values: dict[str, str], *, clears: bool = False) -> Pairs:
+    """Names and values, some of these; now and then all."""
+    names = [name for name in values if choose.random() < 0.8]
+    return [part for name in names for part in (name, "" if clears and choose.random() < 0.1 else values[name])]
+
+
+def saving(choose: random.Random) -> dict[str, Any]:
+    """What a save gives, most often what a running agent does: the same fields, one message, one document."""
+    usual = choose.random() < 0.7
+    version = 0 if usual else choose.choice([0, 1, 2])
+    title = [
+        "title_version",
+        version,
+        "pinned",
+        0,
+        "metadata_version",
+        version,
+        "title",
+        choose.choice(["a", "b\x1fc"]),
+    ]
+    count = choose.choice([0, 1, 1, 1, 3])
+    kept: dict[str, Any] = {
+        "keep_runtime": choose.random() < 0.1,
+        "through": None,
+        "updated_ms": None,
+        "labels": [],
+        "updates": [],
+    }
+    unusual = {
+        "keep_runtime": choose.random() < 0.5,
+        "through": choose.choice([None, None, 1, 3]),
+        "updated_ms": choose.choice([None, NOW_MS - 5]),
+        "labels": some(choose, {"label:x": "1", "label:y": "2"}, clears=True),
+        "updates": some(choose, {"u1": '"one"'}, clears=True),
+    }
+    return {
+        "authoritative": title + ([] if usual else some(choose, {"auth:gold": '{"a":1}'})),
+        "runtime": ["status", choose.choice(["busy", "idle"]), "meta:k", "1"]
+        if usual
+        else some(choose, {"status": "idle", "parent": "p", "meta:k": "1"}),
+        "host": [] if usual else some(choose, {"host:bypass": "true"}),
+        "documents": ["runtime", f'{{"n":{choose.randrange(9)}}}']
+        if usual
+        else some(choose, {"runtime": "{}", "other": "[1]", "third": "3"}, clears=True),
+        "marks": "".join(choose.choice("mmc") for _ in range(count)),
+        "payloads": [b'{"n":%d}' % choose.randrange(10_000) for _ in range(count)],
+        "into": Session(id="chat", metadata_version=version, user=None if usual else choose.choice([None, "ann"])),
+        **(kept if usual else unusual),
+    }
+
+
+class Way:
+    """One of two namespaces to which the same is done."""
+
+    def __init__(self, client: Redis, keys: Keyspace, text: str) -> None:
+        self.client: Any = client
+        self.session = keys.session("chat")
+        self.text = text
+        self.log: list[Any] = []
+
+    def save(self, write: Write, given: dict[str, Any]) -> None:
+        """Save, and note the reply or the error."""
+        call = lua.save(session=self.session, write=write, **given)
+        try:
+            reply = self.client.eval(self.text, len(call.keys), *call.keys, *call.args)
+        except ResponseError as error:
+            self.log.append(str(error))
+        else:
+            self.log.append([str(part).encode() if isinstance(part, int) else part for part in reply])
+
+    def state(self) -> dict[str, Any]:
+        """All that a save touches."""
+        session, shard, client = self.session, self.session.shard, self.client
+        documents, updates = session.room("documents")[0], session.room("updates")
+        keys = (session.record, session.transcript, session.operations, documents, *updates)
+        return {
+            "record": client.hgetall(session.record),
+            "transcript": client.xrange(session.transcript),
+            "documents": client.hgetall(documents),
+            "updates": [client.hgetall(updates[0]), client.zrange(updates[1], 0, -1, withscores=True)],
+            "operations": client.lrange(session.operations, 0, -1)[::2],
+            "expiries": [client.pexpiretime(key) for key in keys],
+            "totals": client.hgetall(shard.totals),
+            "feed": client.xrange(shard.feed),
+            "by_updated": client.zrange(shard.by_updated, 0, -1, withscores=True),
+            "by_user": client.zrange(shard.by_user, 0, -1, withscores=True),
+            "deadlines": client.zrange(shard.deadlines, 0, -1, withscores=True),
+        }
+
+
+def unusual(way: Way, session: SessionKeys, number: int) -> None:
+    """Bring the session, or the policy, into a state that the short way must not overlook."""
+    client, policy, record = way.client, session.shard.policy, session.record
+    documents = session.room("documents")[0]
+    deeds: list[Callable[[], object]] = [
+        lambda: client.hset(record, "pinned", "1"),
+        lambda: client.hdel(record, "pinned"),
+        lambda: client.hset(record, "retain:ttl_ms", 3 * DAY_MS),
+        lambda: client.hdel(record, "retain:ttl_ms"),
+        lambda: client.hset(policy, mapping={"ttl_ms": 2 * DAY_MS}),
+        lambda: client.hset(policy, mapping={"quota_messages": 12}),
+        lambda: client.hset(policy, mapping={"quota_entries": 1}),
+        lambda: client.delete(policy),
+        lambda: client.hset(record, "created_ms", "never"),
+        lambda: client.hset(record, "first_seq", ""),
+        lambda: client.hset(record, "schema", "2"),
+        lambda: client.hset(record, "metadata_version", "3"),
+        lambda: client.hset(record, mapping={"meta:other": "5", "host:h": "6", "label:z": "7"}),
+        lambda: client.hdel(record, "user"),
+        lambda: client.hset(record, "user", "bob"),
+        lambda: client.hset(record, "n:documents", "7"),
+        lambda: client.hdel(documents, "runtime"),
+        lambda: client.xtrim(session.transcript, maxlen=1, approximate=False),
+        lambda: client.hset(record, "updated_ms", NOW_MS + 40 * DAY_MS),
+        lambda: client.hset(record, mapping={"sealed": "1 1 1"}),
+        lambda: client.rpush(session.tombstone, f"{number:016x}", "1:01:x"),
+        *[lambda: client.delete(record, session.transcript, session.operations, documents, *session.room("updates"))]
+        * 3,
+    ]
+    deeds[number % len(deeds)]()
+
+
+@pytest.mark.engines("valkey", "redis", "fakeredis")
+@pytest.mark.foreign_keys
+@pytest.mark.parametrize("seed", range(12))
+def test_both_ways_save_the_same(engine: Engine, namespace: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a save gives, what comes before it and what it is based on, both ways answer and store the same."""
+    texts = (wire_script.Script("sessions.save").text, long_way(monkeypatch))
+    assert texts[0] != texts[1]
+    with client_for(engine, namespace) as client:
+        ways = [Way(client, Keyspace(f"{namespace}-{kind}", 1), text) for kind, text in zip("sl", texts, strict=True)]
+        choose, now = random.Random(seed), NOW_MS
+        for step in range(60):
+            now += choose.choice([0, 1, 1, 2_000, DAY_MS // 2, 8 * DAY_MS if choose.random() < 0.1 else 5])
+            stored = ways[0].client.hmget(ways[0].session.record, "gen", "revision")
+            gen, revision = stored[0].decode() if stored[0] else "x", stored[1] or b""
+            seen = int(revision) if revision.isdigit() else 0
+            others = [Base(gen="other"), Base(revision=seen), Base(revision=3), Base(fence=2)]
+            base = choose.choice([*[Base(), Base(gen=gen)] * 3, *others])
+            write = Write(f"{step if choose.random() > 0.15 else max(step - 2, 0):016x}", base, now)
+            given = saving(choose)
+            deed = choose.randrange(10_000) if choose.random() < 0.2 else None
+            for way in ways:
+                if deed is not None:
+                    unusual(way, way.session, deed)
+                way.save(write, given)
+            assert ways[0].log == ways[1].log
+            assert ways[0].state() == ways[1].state()
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+@pytest.mark.foreign_keys
+def test_an_ordinary_save_takes_the_short_way(engine: Engine, namespace: str) -> None:
+    """The third save of a session that only got a message is made in the short way: the long one is not needed."""
+    text = wire_script.Script("sessions.save").text
+    short_only = text.replace("\ndone = recall_operation()", "\ndone = { 'long' }")
+    assert short_only != text
+    keys = Keyspace(namespace, 1)
+    with client_for(engine, namespace) as client:
+        way = Way(client, keys, text)
+        given = saving(random.Random(1)) | {
+            "authoritative": ["title_version", 0, "pinned", 0, "metadata_version", 0],
+            "runtime": ["status", "busy"],
+            "host": [],
+            "documents": ["runtime", "{}"],
+            "into": Session(id="chat"),
+            "marks": "m",
+            "payloads": [b"{}"],
+            "keep_runtime": False,
+            "through": None,
+            "updated_ms": None,
+            "labels": [],
+            "updates": [],
+        }
+        way.save(Write("0" * 16, Base(), NOW_MS), given)
+        way.text = short_only
+        for number in range(1, 4):
+            way.save(Write(f"{number:016x}", Base(), NOW_MS + number), given | {"runtime": ["status", f"{number}"]})
+        assert [entry[0] for entry in way.log[1:]] == [b"0"] * 3
+        assert way.client.hget(way.session.record, "status") == b"3"
