@@ -25,9 +25,9 @@ RULES: Final = {"catalogue": "foreign", "type": "type", "place": "misplaced", "e
 
 async def routes(work: Work, shards: Collection[int]) -> list[int]:
     """A shard of each server that has some of these shards."""
+    asked = list(shards)[:SHARDS_ASKED]
     found: dict[str, int] = {}
-    for shard in list(shards)[:SHARDS_ASKED]:
-        server = await work.cache.inspection.server(shard, "server")
+    for shard, server in zip(asked, await work.cache.inspection.servers(asked, "server"), strict=True):
         found.setdefault(server.get("run_id", ""), shard)
     return list(found.values())
 

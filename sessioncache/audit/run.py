@@ -136,8 +136,8 @@ async def _evidence(work: Work, shards: list[int]) -> None:
     advice = advice_on_eviction(work.cache.server) if work.cache.server is not None else None
     if advice is not None:
         work.report.note(advice)
-    for route in await routes(work, shards):
-        stats = await work.cache.inspection.server(route, "stats")
+    asked = await routes(work, shards)
+    for route, stats in zip(asked, await work.cache.inspection.servers(asked, "stats"), strict=True):
         evicted = max(number(stats.get("evicted_keys", "0")), 0)
         if evicted:
             work.report.note(f"the server that has shard {route} has evicted {evicted} keys since it was started")

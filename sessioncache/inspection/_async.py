@@ -84,11 +84,11 @@ class AsyncInspection:
         """What is stored of the namespace; empty where it was never opened."""
         return await self._transport.call(questions.namespace_config(config=self._keys.config))
 
-    async def server(self, shard: int, section: str) -> dict[str, str]:
-        """A section of INFO from the server that has a shard; empty where it may not be asked."""
-        call = namespaces_lua.info(config=self._keys.shard(shard).totals, section=section)
-        (answer,) = await self._transport.call_many([call], return_errors=True)
-        return {} if isinstance(answer, SessionCacheError) else answer
+    async def servers(self, shards: Sequence[int], section: str) -> list[dict[str, str]]:
+        """A section of INFO from the server of each of these shards; empty where it may not be asked."""
+        calls = [namespaces_lua.info(config=self._keys.shard(shard).totals, section=section) for shard in shards]
+        answers = await self._transport.call_many(calls, return_errors=True)
+        return [{} if isinstance(answer, SessionCacheError) else answer for answer in answers]
 
     async def stamp(self, session: SessionKeys) -> tuple[bytes | None, ...]:
         """What every change of a session's contents changes in its record."""

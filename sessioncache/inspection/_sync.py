@@ -85,11 +85,11 @@ class Inspection:
         """What is stored of the namespace; empty where it was never opened."""
         return self._transport.call(questions.namespace_config(config=self._keys.config))
 
-    def server(self, shard: int, section: str) -> dict[str, str]:
-        """A section of INFO from the server that has a shard; empty where it may not be asked."""
-        call = namespaces_lua.info(config=self._keys.shard(shard).totals, section=section)
-        (answer,) = self._transport.call_many([call], return_errors=True)
-        return {} if isinstance(answer, SessionCacheError) else answer
+    def servers(self, shards: Sequence[int], section: str) -> list[dict[str, str]]:
+        """A section of INFO from the server of each of these shards; empty where it may not be asked."""
+        calls = [namespaces_lua.info(config=self._keys.shard(shard).totals, section=section) for shard in shards]
+        answers = self._transport.call_many(calls, return_errors=True)
+        return [{} if isinstance(answer, SessionCacheError) else answer for answer in answers]
 
     def stamp(self, session: SessionKeys) -> tuple[bytes | None, ...]:
         """What every change of a session's contents changes in its record."""

@@ -12,8 +12,11 @@ import pytest
 from sessioncache import AsyncSessionCache, InvalidArgument, NotFound, RetentionPolicy, Session, audit
 from sessioncache.audit import AuditReport
 from sessioncache.cli.demo.conversations import bundled_conversations, turns_of
+from sessioncache.embedded import EmbeddedServer
 from sessioncache.encryption import AESGCMCodec
+from sessioncache.errors import DataError
 from sessioncache.maintenance import compact, expire, prune, reconcile
+from sessioncache.namespaces.server import EvictionPolicyWarning
 from tests.audit.furnished import furnish
 from tests.engines import Engine
 from tests.engines.caches import make_async_cache
@@ -157,3 +160,20 @@ async def test_a_user_who_may_not_scan(cache: AsyncSessionCache) -> None:
     assert (report.found, report.finished) == ({}, False)
     assert "not walked over" in report.notes[0]
     assert (await audit.run(cache, pace=0, scan=False)).clean
+
+
+async def test_a_server_that_evicts_is_the_evidence(namespace: str) -> None:
+    """Where a server removes single keys, sessions are torn, and the report says that it did, and by which policy."""
+    options = {"maxmemory": "4mb", "maxmemory-policy": "allkeys-random"}
+    with EmbeddedServer(appendonly=False, options=options) as server:
+        with pytest.warns(EvictionPolicyWarning):
+            cache = await AsyncSessionCache.from_url(server.url, namespace=namespace, shards=1).open()
+        message = {"x": "y" * 4_000}
+        for name in range(800):
+            with contextlib.suppress(DataError):
+                await cache.transcripts.append(f"s{name}", message)
+        report = await audit.run(cache, pace=0)
+        await cache.aclose()
+    assert {"orphan", "messages"} & set(report.found)
+    assert any("has evicted" in note for note in report.notes)
+    assert any("allkeys-random" in note for note in report.notes)
