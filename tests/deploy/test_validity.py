@@ -17,6 +17,8 @@ from kubernetes_validate import utils
 from tests.deploy.charts import CHART, Object, helm, objects, pod_templates, tool
 from tests.deploy.valuesets import SETS
 
+pytestmark = pytest.mark.timeout(180)
+
 VERSIONS = ("1.28.0", "1.31.0", "1.34.0", "1.37.0")
 """Of Kubernetes: the oldest that the chart takes, the newest that there are schemas for, and some between."""
 
@@ -115,7 +117,6 @@ def operator_schema(group: str, kind: str, version: str) -> Any:  # noqa: ANN401
     return schema
 
 
-@pytest.mark.timeout(180)
 def test_operators_take_it() -> None:
     """Every PodMonitor, ServiceMonitor, PrometheusRule and ScaledObject is what its operator defines, and no more."""
     seen = set()
@@ -128,7 +129,6 @@ def test_operators_take_it() -> None:
     assert seen == {"PodMonitor", "ServiceMonitor", "PrometheusRule", "ScaledObject"}
 
 
-@pytest.mark.timeout(180)
 def test_the_check_of_operators_is_strict() -> None:
     """A field that an operator does not know is found, so the test above means something."""
     (found,) = [item for item in objects(SETS["keda"]) if item["kind"] == "ScaledObject"]
