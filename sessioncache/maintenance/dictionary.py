@@ -1,7 +1,7 @@
 """Dictionaries: what the messages of a namespace have in common, so that short sessions are compressed well, too.
 
 The rule of this module: a dictionary is made of plain JSON alone, for it lies in the server as it is; payloads that a
-codec has made, by encryption perhaps, are never taken. Dictionaries are never removed: chunks need them.
+codec has made, by encryption perhaps, are never taken. Nothing here removes one: chunks need them (see `collect`).
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import DecodeError, SessionCacheError
 from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
 from sessioncache.maintenance.counting import NOTHING, ShardCount, exact_views
+from sessioncache.maintenance.links import remove_dead_links
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
 from sessioncache.upkeep import ShardLease
@@ -85,7 +86,7 @@ async def run(
         report.seen = {"torn": len(count.torn), "sealed": sealed.messages}
         report.seen |= {"sealed_from_bytes": sealed.from_bytes, "sealed_bytes": sealed.bytes}
         await _settle(cache, shard, batches, count)
-        await _walk_links(cache, shard, batches)
+        await remove_dead_links(cache, shard, batches)
         if begun or report.batches > 1:
             await batches.reached("")
         return report
@@ -222,27 +223,6 @@ async def _relink(
             batches.report.add("links", added)
             batches.report.changed += bool(added)
         parts = later
-
-
-async def _walk_links(cache: AsyncSessionCache, shard: int, batches: Batches) -> None:
-    """Remove rows of the links whose sessions are gone, or do not have what they say; 500 rows a round trip."""
-    after = ""
-    while rows := await cache.upkeep.linked(shard, after=after, limit=BATCH):
-        after = rows[-1][0]
-        named: dict[SessionId, list[str]] = {session_id: [] for _row, session_id in rows}
-        for row, session_id in rows:
-            named[session_id].append(row)
-        mine = batches.own(named, shard)
-        results = await cache.upkeep.unlink(
-            shard,
-            {session_id: named[session_id] for session_id in mine},
-            lease=batches.lease,
-            dry_run=batches.dry_run,
-        )
-        for _session_id, removed in batches.sound(mine, results):
-            batches.report.add("links", removed)
-            batches.report.changed += bool(removed)
-        await batches.ended()
 
 
 async def _count(cache: AsyncSessionCache, count: ShardCount, session_ids: list[SessionId]) -> None:

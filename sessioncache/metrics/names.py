@@ -32,6 +32,8 @@ FINDINGS: Final = {
     "by-user": "entries of the list by user set right",
     "deadlines": "entries of the list of deadlines set right",
     "links": "rows of the links put back or removed",
+    "leftovers": "tombstones, parts of imports and leases that would never have expired",
+    "dictionaries": "dictionaries removed, because no sealed message needed them",
     "sealed": "transcripts of which messages were compressed",
     "sealed_messages": "messages compressed",
     "adopted": "sessions that no list knew",

@@ -64,6 +64,10 @@ if reopened == 1 then
   redis.call('LTRIM', sealed, 0, -3)
 end
 redis.call('RPUSH', sealed, unpack(chunks))
+if dictionary ~= '' then
+  -- Whoever removes dictionaries that nothing needs learns from this that somebody has begun to need it.
+  redis.call('HINCRBY', totals, 'used:' .. dictionary, 1)
+end
 local before = s.sealed or { chunks = 0, messages = 0 }
 s.sealed = { chunks = before.chunks - reopened + #chunks / 2, messages = before.messages + count, last_seq = last_seq }
 note_sealed(s)

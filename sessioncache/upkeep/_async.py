@@ -23,7 +23,7 @@ from sessioncache.retention import lua as retention_lua
 from sessioncache.retention.models import RetentionPolicy
 from sessioncache.types import SessionId, check_limit, check_text
 from sessioncache.upkeep import lua
-from sessioncache.upkeep.archiving_async import AsyncArchivingSteps
+from sessioncache.upkeep.collecting_async import AsyncCollectingSteps
 from sessioncache.upkeep.models import (
     COUNTED,
     LINKED_ROOMS,
@@ -50,7 +50,7 @@ SEALING_JOB = "compact"
 """Beside the lease of this job stands how far it has come, also where it runs without a lease."""
 
 
-class AsyncUpkeep(AsyncArchivingSteps):
+class AsyncUpkeep(AsyncCollectingSteps):
     """Steps of background work. Every write carries the lease's token, and is refused once a newer one exists."""
 
     async def acquire(self, shard: int, job: str, *, holder: str, ttl_ms: int) -> ShardLease | None:

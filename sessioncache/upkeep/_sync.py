@@ -24,7 +24,7 @@ from sessioncache.retention import lua as retention_lua
 from sessioncache.retention.models import RetentionPolicy
 from sessioncache.types import SessionId, check_limit, check_text
 from sessioncache.upkeep import lua
-from sessioncache.upkeep.archiving_sync import ArchivingSteps
+from sessioncache.upkeep.collecting_sync import CollectingSteps
 from sessioncache.upkeep.models import (
     COUNTED,
     LINKED_ROOMS,
@@ -51,7 +51,7 @@ SEALING_JOB = "compact"
 """Beside the lease of this job stands how far it has come, also where it runs without a lease."""
 
 
-class Upkeep(ArchivingSteps):
+class Upkeep(CollectingSteps):
     """Steps of background work. Every write carries the lease's token, and is refused once a newer one exists."""
 
     def acquire(self, shard: int, job: str, *, holder: str, ttl_ms: int) -> ShardLease | None:

@@ -28,13 +28,18 @@ __all__ = [
     "acquire",
     "archive_state",
     "archived",
+    "bound",
     "by_user",
     "clock",
     "counters",
+    "dictionaries_of",
     "due",
     "evict",
     "expire",
+    "forget",
     "hash_part",
+    "kept_dictionaries",
+    "keys_found",
     "linked",
     "list_part",
     "listed",
@@ -55,6 +60,7 @@ __all__ = [
     "trim",
     "unlink",
     "updated",
+    "used",
     "walks",
     "zset_part",
 ]
@@ -452,3 +458,56 @@ def restore(
     args: tuple[Arg, ...] = (*write.args(session), part, room, *rest)
     script = load_script("upkeep.restore")
     return Call("upkeep.restore", script, keys, args, decode=lambda reply: reply[0] == b"1", writes=True)
+
+
+def keys_found(*, shard: ShardKeys, cursor: int, limit: int) -> Call[tuple[int, list[str]]]:
+    """SCAN of the shard's node for keys of sessions of this shard: cursor to go on with (0 at the end) and keys."""
+
+    def decode(reply: list[Any]) -> tuple[int, list[str]]:
+        following, found = reply
+        return int(following), [key.decode() for key in found]
+
+    args = (cursor, "MATCH", f"{shard.record_prefix}*", "COUNT", limit)
+    return Call("upkeep.keys_found", "SCAN", (), args, decode=decode, routed_by=shard.totals)
+
+
+def bound(*, key: Key, ttl_ms: int) -> Call[bool]:
+    """PEXPIRE of a key that never expires: whether it had no expiry."""
+    return Call("upkeep.bound", "PEXPIRE", (key,), (ttl_ms, "NX"), decode=bool, writes=True)
+
+
+def kept_dictionaries(*, shard: ShardKeys) -> Call[list[str]]:
+    """HKEYS of the dictionaries that a shard has."""
+    return Call(
+        "upkeep.kept_dictionaries",
+        "HKEYS",
+        (shard.dictionaries,),
+        (),
+        decode=lambda reply: sorted(name.decode() for name in reply),
+    )
+
+
+def used(*, shard: ShardKeys, names: Sequence[str]) -> Call[list[int]]:
+    """HMGET of how many times chunks were made with dictionaries in a shard."""
+    args = tuple(f"used:{name}" for name in names)
+    return Call("upkeep.used", "HMGET", (shard.totals,), args, decode=lambda reply: [int(one or 0) for one in reply])
+
+
+def dictionaries_of(*, sealed: Key, first: int) -> Call[tuple[int, list[str]]]:
+    """`upkeep/dictionaries_of.lua`: where to go on, and hashes."""
+    script = load_script("upkeep.dictionaries_of")
+    return Call(
+        "upkeep.dictionaries_of",
+        script,
+        (sealed,),
+        (first,),
+        decode=lambda reply: (int(reply[0]), [name.hex() for name in reply[1:]]),
+    )
+
+
+def forget(*, shard: ShardKeys, lease: Key, lease_token: int, name: str, used: int) -> Call[bool]:
+    """`upkeep/forget.lua`."""
+    keys = (shard.dictionaries, shard.totals, lease)
+    return Call(
+        "upkeep.forget", load_script("upkeep.forget"), keys, (lease_token, name, used), decode=bool, writes=True
+    )

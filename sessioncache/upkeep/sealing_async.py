@@ -178,6 +178,10 @@ class AsyncSealingSteps:
         found = await self._transport.call(sealing_lua.current_dictionary(keys=self._keys))
         return found if found.data is None else replace(found, data=unpack_dictionary(found.data))
 
+    async def current_dictionary_name(self) -> str:
+        """The hash of the dictionary that the namespace seals with now; empty: none."""
+        return (await self._transport.call(sealing_lua.current_dictionary(keys=self._keys))).name
+
     async def save_current_dictionary(self, name: str, data: bytes) -> None:
         """Seal with this dictionary from now on."""
         stored = pack_dictionary(data)

@@ -179,6 +179,10 @@ class SealingSteps:
         found = self._transport.call(sealing_lua.current_dictionary(keys=self._keys))
         return found if found.data is None else replace(found, data=unpack_dictionary(found.data))
 
+    def current_dictionary_name(self) -> str:
+        """The hash of the dictionary that the namespace seals with now; empty: none."""
+        return (self._transport.call(sealing_lua.current_dictionary(keys=self._keys))).name
+
     def save_current_dictionary(self, name: str, data: bytes) -> None:
         """Seal with this dictionary from now on."""
         stored = pack_dictionary(data)

@@ -252,6 +252,12 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     await cache.upkeep.view(shard, here, after=newest, limit=1)
     await cache.upkeep.note(shard, "tour", {"cursor": "here"}, lease=lease)
     await cache.upkeep.noted(shard, "tour", ["cursor"])
+    _cursor, keys = await cache.upkeep.session_keys(shard, cursor=0, limit=1_000)
+    await cache.upkeep.bound([(key, 60_000) for key in keys if key.endswith(":tombstone")])
+    await cache.upkeep.kept_dictionaries(shard)
+    await cache.upkeep.used(shard, ["none"])
+    await cache.upkeep.dictionaries_of([key for key in keys if key.endswith(":sealed")])
+    await cache.upkeep.forget(shard, "none", used=0, lease=lease)
     for name in here:
         [state] = await cache.upkeep.archive_states([name])
         if isinstance(state, ArchiveState):
