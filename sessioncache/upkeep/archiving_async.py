@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from sessioncache.errors import DecodeError, SessionCacheError
 from sessioncache.sealing.models import RawEntry
 from sessioncache.types import Base, SessionId
-from sessioncache.upkeep import lua
+from sessioncache.upkeep import commands, lua
 from sessioncache.upkeep.models import ArchiveState, ShardLease, StoredPart
 from sessioncache.upkeep.sealing_async import AsyncSealingSteps
 from sessioncache.wire.call import Arg, Write
@@ -32,7 +32,7 @@ class AsyncArchivingSteps(AsyncSealingSteps):
 
     async def archive_states(self, session_ids: Sequence[SessionId]) -> list[ArchiveState | SessionCacheError | None]:
         """What records say about archiving; None where there is none. One pipelined round trip."""
-        calls = [lua.archive_state(session=self._keys.session(session_id)) for session_id in session_ids]
+        calls = [commands.archive_state(session=self._keys.session(session_id)) for session_id in session_ids]
         return await self._transport.call_many(calls, return_errors=True)
 
     async def archived(
@@ -61,7 +61,7 @@ class AsyncArchivingSteps(AsyncSealingSteps):
             DecodeError: messages are sealed, and their chunk is damaged.
         """
         keys = self._keys.session(session_id)
-        fields = await self._transport.call(lua.record_fields(session=keys))
+        fields = await self._transport.call(commands.record_fields(session=keys))
         yield StoredPart("record", "", "", tuple(fields))
         named = dict(zip(fields[::2], fields[1::2], strict=True))
         start = 0
@@ -69,7 +69,7 @@ class AsyncArchivingSteps(AsyncSealingSteps):
             async for entries in self._sealed(keys):
                 yield _messages(entries)
                 start = entries[-1].seq
-        while page := await self._transport.call(lua.messages_part(session=keys, start=start + 1, limit=PART)):
+        while page := await self._transport.call(commands.messages_part(session=keys, start=start + 1, limit=PART)):
             yield _messages(page)
             start = page[-1].seq
         for room, suffixes in ROOMS.items():
@@ -80,7 +80,7 @@ class AsyncArchivingSteps(AsyncSealingSteps):
 
     async def _sealed(self, keys: SessionKeys) -> AsyncIterator[list[RawEntry]]:
         at = 0
-        while items := await self._transport.call(lua.list_part(key=keys.sealed, start=at, limit=2 * CHUNKS)):
+        while items := await self._transport.call(commands.list_part(key=keys.sealed, start=at, limit=2 * CHUNKS)):
             entries = await self._sealing.entries(keys, items)
             damaged = next((entry for entry in entries if entry.damage is not None), None)
             if damaged is not None:
@@ -93,16 +93,16 @@ class AsyncArchivingSteps(AsyncSealingSteps):
         while True:
             values: list[bytes] = []
             if kind == "hash":
-                cursor, values = await self._transport.call(lua.hash_part(key=key, cursor=cursor, limit=PART))
+                cursor, values = await self._transport.call(commands.hash_part(key=key, cursor=cursor, limit=PART))
                 if values:
                     yield "hash", values
                 if cursor == "0":
                     return
                 continue
             if kind == "zset":
-                values = await self._transport.call(lua.zset_part(key=key, start=at, limit=PART))
+                values = await self._transport.call(commands.zset_part(key=key, start=at, limit=PART))
             else:
-                values = await self._transport.call(lua.list_part(key=key, start=at, limit=PART))
+                values = await self._transport.call(commands.list_part(key=key, start=at, limit=PART))
             if not values:
                 return
             yield "zset" if kind == "zset" else "list", values

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from sessioncache.errors import DecodeError, SessionCacheError
 from sessioncache.sealing.models import RawEntry
 from sessioncache.types import Base, SessionId
-from sessioncache.upkeep import lua
+from sessioncache.upkeep import commands, lua
 from sessioncache.upkeep.models import ArchiveState, ShardLease, StoredPart
 from sessioncache.upkeep.sealing_sync import SealingSteps
 from sessioncache.wire.call import Arg, Write
@@ -33,7 +33,7 @@ class ArchivingSteps(SealingSteps):
 
     def archive_states(self, session_ids: Sequence[SessionId]) -> list[ArchiveState | SessionCacheError | None]:
         """What records say about archiving; None where there is none. One pipelined round trip."""
-        calls = [lua.archive_state(session=self._keys.session(session_id)) for session_id in session_ids]
+        calls = [commands.archive_state(session=self._keys.session(session_id)) for session_id in session_ids]
         return self._transport.call_many(calls, return_errors=True)
 
     def archived(
@@ -62,7 +62,7 @@ class ArchivingSteps(SealingSteps):
             DecodeError: messages are sealed, and their chunk is damaged.
         """
         keys = self._keys.session(session_id)
-        fields = self._transport.call(lua.record_fields(session=keys))
+        fields = self._transport.call(commands.record_fields(session=keys))
         yield StoredPart("record", "", "", tuple(fields))
         named = dict(zip(fields[::2], fields[1::2], strict=True))
         start = 0
@@ -70,7 +70,7 @@ class ArchivingSteps(SealingSteps):
             for entries in self._sealed(keys):
                 yield _messages(entries)
                 start = entries[-1].seq
-        while page := self._transport.call(lua.messages_part(session=keys, start=start + 1, limit=PART)):
+        while page := self._transport.call(commands.messages_part(session=keys, start=start + 1, limit=PART)):
             yield _messages(page)
             start = page[-1].seq
         for room, suffixes in ROOMS.items():
@@ -81,7 +81,7 @@ class ArchivingSteps(SealingSteps):
 
     def _sealed(self, keys: SessionKeys) -> Iterator[list[RawEntry]]:
         at = 0
-        while items := self._transport.call(lua.list_part(key=keys.sealed, start=at, limit=2 * CHUNKS)):
+        while items := self._transport.call(commands.list_part(key=keys.sealed, start=at, limit=2 * CHUNKS)):
             entries = self._sealing.entries(keys, items)
             damaged = next((entry for entry in entries if entry.damage is not None), None)
             if damaged is not None:
@@ -94,16 +94,16 @@ class ArchivingSteps(SealingSteps):
         while True:
             values: list[bytes] = []
             if kind == "hash":
-                cursor, values = self._transport.call(lua.hash_part(key=key, cursor=cursor, limit=PART))
+                cursor, values = self._transport.call(commands.hash_part(key=key, cursor=cursor, limit=PART))
                 if values:
                     yield "hash", values
                 if cursor == "0":
                     return
                 continue
             if kind == "zset":
-                values = self._transport.call(lua.zset_part(key=key, start=at, limit=PART))
+                values = self._transport.call(commands.zset_part(key=key, start=at, limit=PART))
             else:
-                values = self._transport.call(lua.list_part(key=key, start=at, limit=PART))
+                values = self._transport.call(commands.list_part(key=key, start=at, limit=PART))
             if not values:
                 return
             yield "zset" if kind == "zset" else "list", values

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sessioncache.errors import SessionCacheError
 from sessioncache.namespaces import questions
-from sessioncache.upkeep import lua
+from sessioncache.upkeep import commands, lua
 from sessioncache.upkeep.archiving_sync import ArchivingSteps
 from sessioncache.upkeep.models import ShardLease
 from sessioncache.wire.keys import Key
@@ -23,7 +23,7 @@ class CollectingSteps(ArchivingSteps):
 
         The cursor to go on with comes first; it begins and ends with 0. The whole takes O(keys of the node).
         """
-        call = lua.keys_found(shard=self._keys.shard(shard), cursor=cursor, limit=limit)
+        call = commands.keys_found(shard=self._keys.shard(shard), cursor=cursor, limit=limit)
         following, found = self._transport.call(call)
         return following, [Key(name) for name in found]
 
@@ -33,7 +33,7 @@ class CollectingSteps(ArchivingSteps):
         True for those that had none.
         """
         if not dry_run:
-            calls = [lua.bound(key=key, ttl_ms=ttl_ms) for key, ttl_ms in keys]
+            calls = [commands.bound(key=key, ttl_ms=ttl_ms) for key, ttl_ms in keys]
             return self._transport.call_many(calls, return_errors=True)
         asked = [questions.key_ttl_ms(key=key) for key, _ttl_ms in keys]
         found = self._transport.call_many(asked, return_errors=True)
@@ -41,11 +41,11 @@ class CollectingSteps(ArchivingSteps):
 
     def kept_dictionaries(self, shard: int) -> list[str]:
         """The dictionaries that a shard has, by their hashes."""
-        return self._transport.call(lua.kept_dictionaries(shard=self._keys.shard(shard)))
+        return self._transport.call(commands.kept_dictionaries(shard=self._keys.shard(shard)))
 
     def used(self, shard: int, names: Sequence[str]) -> list[int]:
         """How many times messages were compressed with each of these dictionaries in a shard."""
-        return self._transport.call(lua.used(shard=self._keys.shard(shard), names=names))
+        return self._transport.call(commands.used(shard=self._keys.shard(shard), names=names))
 
     def dictionaries_of(self, sealed: Sequence[Key]) -> set[str]:
         """The dictionaries that the chunks in these keys need.

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessioncache.sealing.models import RawEntry, entry_from
 from sessioncache.upkeep.models import (
     COUNTED,
-    ArchiveState,
     Counters,
     Evicted,
     Expired,
@@ -26,9 +24,7 @@ from sessioncache.wire.script import load_script
 
 __all__ = [
     "acquire",
-    "archive_state",
     "archived",
-    "bound",
     "by_user",
     "clock",
     "counters",
@@ -37,17 +33,11 @@ __all__ = [
     "evict",
     "expire",
     "forget",
-    "hash_part",
-    "kept_dictionaries",
-    "keys_found",
     "linked",
-    "list_part",
     "listed",
     "memory",
-    "messages_part",
     "note",
     "noted",
-    "record_fields",
     "records",
     "reindex",
     "release",
@@ -60,9 +50,7 @@ __all__ = [
     "trim",
     "unlink",
     "updated",
-    "used",
     "walks",
-    "zset_part",
 ]
 
 
@@ -369,77 +357,11 @@ def release(
     return Call("upkeep.release", load_script("upkeep.release"), keys, args, decode=bool, writes=True)
 
 
-def archive_state(*, session: SessionKeys) -> Call[ArchiveState | None]:
-    """HMGET of what decides about archiving; None where there is no record, or it is damaged."""
-
-    def decode(reply: list[Any]) -> ArchiveState | None:
-        gen, revision, deadline_ms, ttl_ms, marked, sealed, rewritten = reply
-        try:
-            mark = (marked or b"").decode()
-            head = f"{(sealed or b'').decode()} {(rewritten or b'').decode()}"
-            return ArchiveState(gen.decode(), int(revision), int(deadline_ms), int(ttl_ms), mark, head)
-        except (AttributeError, TypeError, ValueError):
-            return None
-
-    names = ("gen", "revision", "deadline_ms", "ttl_ms", "archived", "sealed", "rewritten")
-    return Call("upkeep.archive_state", "HMGET", (session.record,), names, decode=decode)
-
-
 def archived(*, record: Key, lease: Key, lease_token: int, gen: str, revision: int) -> Call[bool]:
     """`upkeep/archived.lua`: False where the session was changed since."""
     args: tuple[Arg, ...] = (lease_token, gen, revision)
     script = load_script("upkeep.archived")
     return Call("upkeep.archived", script, (record, lease), args, decode=bool, writes=True)
-
-
-def record_fields(*, session: SessionKeys) -> Call[list[bytes]]:
-    """HGETALL of a record: names and values, alternating."""
-    return Call("upkeep.record_fields", "HGETALL", (session.record,), (), decode=_flat)
-
-
-def messages_part(*, session: SessionKeys, start: int, limit: int) -> Call[list[RawEntry]]:
-    """XRANGE of a transcript's messages that are not sealed, from a sequence number on."""
-    args = (start, "+", "COUNT", limit)
-    return Call(
-        "upkeep.messages_part",
-        "XRANGE",
-        (session.transcript,),
-        args,
-        decode=lambda reply: [entry_from(entry) for entry in reply],
-    )
-
-
-def hash_part(*, key: Key, cursor: str, limit: int) -> Call[tuple[str, list[bytes]]]:
-    """HSCAN of a hash: where to go on, 0 at the end, and names and values, alternating."""
-
-    def decode(reply: list[Any]) -> tuple[str, list[bytes]]:
-        following, pairs = reply
-        return str(int(following)), _flat(pairs)
-
-    return Call("upkeep.hash_part", "HSCAN", (key,), (cursor, "COUNT", limit), decode=decode)
-
-
-def zset_part(*, key: Key, start: int, limit: int) -> Call[list[bytes]]:
-    """ZRANGE of a sorted set by place: members and scores, alternating."""
-
-    def decode(reply: list[Any]) -> list[bytes]:
-        return [part if isinstance(part, bytes) else b"%d" % int(part) for part in _flat(reply)]
-
-    args = (start, start + limit - 1, "WITHSCORES")
-    return Call("upkeep.zset_part", "ZRANGE", (key,), args, decode=decode)
-
-
-def list_part(*, key: Key, start: int, limit: int) -> Call[list[bytes]]:
-    """LRANGE of a list by place."""
-    return Call("upkeep.list_part", "LRANGE", (key,), (start, start + limit - 1), decode=list)
-
-
-def _flat(reply: Any) -> list[Any]:  # noqa: ANN401 - RESP3 has maps and pairs where RESP2 has a flat list
-    if isinstance(reply, dict):
-        return [part for pair in reply.items() for part in pair]
-    if reply and not isinstance(reply[0], bytes):
-        return [part for pair in reply for part in pair]
-    return list(reply)
 
 
 def restore(
@@ -458,39 +380,6 @@ def restore(
     args: tuple[Arg, ...] = (*write.args(session), part, room, *rest)
     script = load_script("upkeep.restore")
     return Call("upkeep.restore", script, keys, args, decode=lambda reply: reply[0] == b"1", writes=True)
-
-
-def keys_found(*, shard: ShardKeys, cursor: int, limit: int) -> Call[tuple[int, list[str]]]:
-    """SCAN of the shard's node for keys of sessions of this shard: cursor to go on with (0 at the end) and keys."""
-
-    def decode(reply: list[Any]) -> tuple[int, list[str]]:
-        following, found = reply
-        return int(following), [key.decode() for key in found]
-
-    args = (cursor, "MATCH", f"{shard.record_prefix}*", "COUNT", limit)
-    return Call("upkeep.keys_found", "SCAN", (), args, decode=decode, routed_by=shard.totals)
-
-
-def bound(*, key: Key, ttl_ms: int) -> Call[bool]:
-    """PEXPIRE of a key that never expires: whether it had no expiry."""
-    return Call("upkeep.bound", "PEXPIRE", (key,), (ttl_ms, "NX"), decode=bool, writes=True)
-
-
-def kept_dictionaries(*, shard: ShardKeys) -> Call[list[str]]:
-    """HKEYS of the dictionaries that a shard has."""
-    return Call(
-        "upkeep.kept_dictionaries",
-        "HKEYS",
-        (shard.dictionaries,),
-        (),
-        decode=lambda reply: sorted(name.decode() for name in reply),
-    )
-
-
-def used(*, shard: ShardKeys, names: Sequence[str]) -> Call[list[int]]:
-    """HMGET of how many times chunks were made with dictionaries in a shard."""
-    args = tuple(f"used:{name}" for name in names)
-    return Call("upkeep.used", "HMGET", (shard.totals,), args, decode=lambda reply: [int(one or 0) for one in reply])
 
 
 def dictionaries_of(*, sealed: Key, first: int) -> Call[tuple[int, list[str]]]:
