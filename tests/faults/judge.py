@@ -203,16 +203,17 @@ def _whole(session: _Session) -> Iterator[str]:
 def _told(name: str, session: _Session, promises: Promises) -> Iterator[str]:
     """Whether what was acknowledged is there, once and in order, and nothing that was refused."""
     tokens, acknowledged = session.tokens, promises.acknowledged.get(name, [])
+    known = set(acknowledged)
     if len(set(tokens)) != len(tokens):
         yield f"messages are there twice: {[token for token in tokens if tokens.count(token) > 1][:5]}"
     if refused := promises.refused.get(name, set()) & set(tokens):
         yield f"messages are there that were refused: {sorted(refused)[:5]}"
-    strangers = set(tokens) - set(acknowledged) - promises.unknown.get(name, set())
+    strangers = set(tokens) - known - promises.unknown.get(name, set())
     if strangers - promises.refused.get(name, set()):
         yield f"messages are there that nobody wrote: {sorted(strangers)[:5]}"
     for writer in {writer for writer, _n in acknowledged}:
         wanted = [n for who, n in acknowledged if who == writer]
-        found = [n for who, n in tokens if who == writer and (who, n) in set(acknowledged)]
+        found = [n for who, n in tokens if who == writer and (who, n) in known]
         if found != sorted(found):
             yield f"messages of writer {writer} are not in their order"
         if promises.kept_at_least is None and sorted(wanted) != found:

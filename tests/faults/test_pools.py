@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -109,6 +110,57 @@ async def test_two_versions_side_by_side(
     for worker in workers:
         await sound(worker)
     await verdict(cache, [server], promises)
+
+
+async def test_a_worker_that_slept_is_refused(
+    cache: AsyncSessionCache, server: EmbeddedServer, start: Start, promises: Promises
+) -> None:
+    """A worker that was stopped in the midst of a sweep loses its shard to another; awake again, it is told so."""
+    first = start(server.url)
+    await first.started()
+    await cache.retention.save(RetentionPolicy(ttl_ms=HOUR_MS // 2))
+    await fill(cache, promises, KEPT)
+    while not await fell_asleep(cache, server, first, promises):
+        os.kill(first.process.pid, signal.SIGCONT)
+    second = start(server.url)
+    await second.started()
+    writers = Writers(cache, promises, sessions=AGENTS)
+    async with writers.writing():
+        await until(lambda: swept(cache), "the second worker sweeps the rest")
+        os.kill(first.process.pid, signal.SIGCONT)
+
+        async def told() -> bool:
+            return 'event="lease lost"' in first.log
+
+        await until(told, "the first one is told that its lease is lost")
+        await writers.goes_on()
+    assert (writers.unknown, writers.refused, writers.others) == (0, 0, [])
+    for worker in (first, second):
+        await sound(worker)
+    await verdict(cache, [server], promises)
+
+
+async def fell_asleep(
+    cache: AsyncSessionCache, server: EmbeddedServer, worker: WorkerProcess, promises: Promises
+) -> bool:
+    """Stop a worker while it sweeps; whether it holds a shard, and there is something left to do."""
+    names = [f"lot {len(promises.must_be_gone)} {n}" for n in range(1_200)]
+    policy = await cache.retention.get()
+    await cache.retention.save(policy.model_copy(update={"ttl_ms": 1}))
+    for part in range(0, len(names), 200):
+        await asyncio.gather(*(cache.transcripts.append(name, {"w": -1, "n": 0}) for name in names[part : part + 200]))
+    await cache.retention.save(policy)
+    promises.must_be_gone.update(names)
+    leases = [shard.lease("expire") for shard in cache.keys]
+
+    async def holds() -> bool:
+        held = [server.command("HEXISTS", lease, "holder") for lease in leases]
+        return any(held) or await swept(cache)
+
+    await until(holds, "the worker begins to sweep")
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    await asyncio.sleep(0.05)  # What it has sent is done meanwhile.
+    return any(server.command("HEXISTS", lease, "holder") for lease in leases) and not await swept(cache)
 
 
 OLD_RELEASE = """
