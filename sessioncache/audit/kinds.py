@@ -74,7 +74,7 @@ _ALL: Final = (
         "expiry",
         "a key expires earlier, later or never, though its session, or its kind, says otherwise",
         "something ran EXPIRE or PERSIST, or restored single keys; the next write that moves the session's deadline "
-        "sets all its keys right; `sessioncache keys --session ID` shows them",
+        "sets all its keys right; what is left over without an expiry gets one by `sessioncache maintain run collect`",
     ),
     Kind("foreign", "a key lies in the namespace that the catalogue does not know", FOREIGN),
     Kind("misplaced", "a key, or an entry of a list, lies in a shard where its session does not belong", FOREIGN),

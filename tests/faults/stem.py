@@ -36,7 +36,7 @@ def small_batches(size: int) -> None:
     """Batches of a few sessions, so that a job over a hundred has many of them."""
     for found in iter_modules(sessioncache.maintenance.__path__):
         module = import_module(f"sessioncache.maintenance.{found.name}")
-        for name in ("BATCH", "BATCH_MIN", "BATCH_MAX", "SEAL_BATCH"):
+        for name in ("BATCH", "BATCH_MIN", "BATCH_MAX", "SCAN_COUNT"):
             if hasattr(module, name):
                 setattr(module, name, size)
     chunks = sessioncache.maintenance.batch.chunks

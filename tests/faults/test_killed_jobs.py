@@ -30,7 +30,7 @@ NAMES = [f"s{n}" for n in range(80)]
 AGENTS = ["a0", "a1", "a2", "a0"]
 """Sessions that agents write to; two of them share one."""
 
-PREPARED = {"expire", "archive", "prune", "compact", "reconcile"}
+PREPARED = {"expire", "archive", "prune", "compact", "collect", "reconcile"}
 """Jobs that `prepare` gives something to do. Others may end before anybody can kill them; what they leave is judged."""
 
 HOUR_MS = 3_600_000
@@ -55,6 +55,7 @@ async def prepare(cache: AsyncSessionCache, promises: Promises, server: Embedded
     if job == "collect":
         await asyncio.gather(*(cache.sessions.delete(name) for name in NAMES[:40]))
         promises.must_be_gone |= set(NAMES[:40])
+        _litter(cache, server)
     if job == "reconcile":
         _drift(cache, server)
 
@@ -67,6 +68,14 @@ def _drift(cache: AsyncSessionCache, server: EmbeddedServer) -> None:
         ghost = next(f"ghost{n}" for n in range(99) if cache.keys.shard_of(f"ghost{n}") == shard.index)
         server.command("ZADD", shard.deadlines, 9_000_000_000_000, ghost)
         server.command("HINCRBY", shard.totals, "messages", 7)
+
+
+def _litter(cache: AsyncSessionCache, server: EmbeddedServer) -> None:
+    """What would stay for ever: tombstones that do not expire, links that nothing stands behind."""
+    for name in NAMES[:40]:
+        keys = cache.keys.session(name)
+        server.command("PERSIST", keys.tombstone)
+        server.command("ZADD", keys.shard.links, 0, f"c\0gone\0{keys.escaped}")
 
 
 async def finish(cache: AsyncSessionCache, job: str) -> None:
