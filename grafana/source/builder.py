@@ -265,7 +265,14 @@ class Heatmap(Panel):
         return {
             "calculate": False,
             "cellGap": 1,
-            "color": {"exponent": 0.5, "fill": "dark-orange", "mode": "scheme", "scheme": "Oranges", "steps": 64},
+            "color": {
+                "exponent": 0.5,
+                "fill": "dark-orange",
+                "mode": "scheme",
+                "reverse": False,
+                "scheme": "Oranges",
+                "steps": 64,
+            },
             "exemplars": {"color": "rgba(255,0,255,0.7)"},
             "filterValues": {"le": 1e-9},
             "legend": {"show": True},
@@ -299,13 +306,8 @@ class Table(Panel):
     """Columns not to show."""
 
     def options(self) -> Json:
-        """Sortable, without footer."""
-        return {
-            "cellHeight": "sm",
-            "footer": {"countRows": False, "fields": "", "reducer": ["sum"], "show": False},
-            "showHeader": True,
-            "sortBy": [],
-        }
+        """Sortable by every column."""
+        return {"cellHeight": "sm", "frameIndex": 0, "showHeader": True, "sortBy": []}
 
     def custom(self) -> Json:
         """Plain cells."""

@@ -219,30 +219,43 @@ CONNECTIONS = Row(
     (
         Lines(
             title="Commands in flight",
-            description="Commands that were sent and not answered, against the most there may be, and those that wait "
-            "for room. Waiting above 0 for long: the server or the network is the narrow place.",
+            description="Commands that were sent and not answered, and those that wait for room or for a connection. "
+            "Waiting above 0 for long: the server or the network is the narrow place.",
             unit="short",
-            width=8,
+            width=6,
             queries=(
                 Query(total(names.COMMANDS_IN_FLIGHT), "in flight"),
                 Query(total(names.COMMANDS_WAITING), "waiting"),
-                Query(total(names.COMMANDS_WINDOW), "window"),
             ),
-            colours={"in flight": "blue", "waiting": BAD, "window": "text"},
-            dashed=("window",),
+            colours={"in flight": "blue", "waiting": BAD},
+        ),
+        Lines(
+            title="Window used",
+            description="Commands in flight, of the most that there may be on the connections that are open; by job. "
+            "At 100 % calls wait for each other.",
+            unit="percentunit",
+            width=6,
+            queries=(
+                Query(
+                    f"{total(names.COMMANDS_IN_FLIGHT, by='job')} / ({total(names.COMMANDS_WINDOW, by='job')} > 0)",
+                    "{{job}}",
+                ),
+            ),
+            thresholds=((0.9, BAD),),
+            shows_limits=True,
         ),
         Lines(
             title="Open connections",
             description="Shared ones and those of pools, by job: about one a process and server, where tasks share it.",
             unit="short",
-            width=8,
+            width=6,
             queries=(Query(total(names.CONNECTIONS, by="job"), "{{job}}"),),
         ),
         Lines(
             title="Bytes",
             description="Arguments sent and answers received, a second, without the protocol around them.",
             unit="Bps",
-            width=8,
+            width=6,
             queries=(
                 Query(rate(names.CALL_SENT), "sent"),
                 Query(rate(names.CALL_RECEIVED), "received"),

@@ -84,9 +84,9 @@ def count(metric: Metric, *matchers: str) -> str:
 
 
 def quantile(level: float, metric: Metric, *matchers: str, by: str = "") -> str:
-    """A quantile of a histogram, over all processes."""
+    """A quantile of a histogram, over all processes; where nothing was counted there is none, and so no line."""
     buckets = rate(metric, *matchers, by=f"le, {by}" if by else "le", suffix="_bucket")
-    return f"histogram_quantile({level}, {buckets})"
+    return f"histogram_quantile({level}, {buckets}) >= 0"
 
 
 def share(part: str, whole: str) -> str:

@@ -100,7 +100,13 @@ LAG = Row(
                 Query(AGE, "last success", "s"),
                 Query(largest(names.WORKER_OLDEST_DUE, by="task"), "oldest due", "s"),
                 Query(increase(names.WORKER_RUNS, by="task", over="1h"), "runs", "short"),
-                Query(increase(names.WORKER_RUNS, 'outcome="failed"', by="task", over="1h"), "failed", "short"),
+                Query(
+                    or_zero(
+                        increase(names.WORKER_RUNS, 'outcome="failed"', by="task", over="1h"),
+                        increase(names.WORKER_RUNS, by="task", over="1h"),
+                    ),
+                    "failed",
+                ),
                 Query(increase(names.WORKER_EXAMINED, by="task", over="1h"), "examined", "short"),
                 Query(increase(names.WORKER_CHANGED, by="task", over="1h"), "changed", "short"),
                 Query(increase(names.WORKER_RECLAIMED, by="task", over="1h"), "reclaimed", "bytes"),
@@ -177,11 +183,13 @@ WORK = Row(
         ),
         Lines(
             title="Findings",
-            description="What jobs found and did, a second: docs/operations.md says what each means. torn, misplaced "
+            description="What jobs found and did, a second, bytes left out. torn, misplaced "
             "and by-… belong to the dashboard of the data.",
             unit="cps",
             width=24,
-            queries=(Query(rate(names.WORKER_FINDINGS, by="task, finding"), "{{task}}: {{finding}}"),),
+            queries=(
+                Query(rate(names.WORKER_FINDINGS, 'finding!~".*bytes"', by="task, finding"), "{{task}}: {{finding}}"),
+            ),
         ),
     ),
 )

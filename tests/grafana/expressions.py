@@ -65,5 +65,5 @@ def _unknown_values(label: str, value: str) -> Iterator[str]:
     if declared is None or "$" in value:
         return
     for word in value.split("|"):
-        if word not in declared | {"other"}:
+        if not any(re.fullmatch(word, known) for known in declared | {"other"}):
             yield f"{label} is never {word!r}"

@@ -13,6 +13,7 @@ from tests.grafana.expressions import problems
         'sum by (call) (rate(sessioncache_calls_total{outcome="failed",error=~"backend_full|decode"}[5m]))',
         'histogram_quantile(0.9, sum by (le) (rate(sessioncache_call_duration_seconds_bucket{job=~"$job"}[5m])))',
         'max by (job, node) (sessioncache_server_up{node="0"})',
+        'sum (rate(sessioncache_worker_findings_total{finding!~".*bytes|torn"}[5m]))',
         'count (ALERTS{alertstate="firing"})',
     ],
 )
@@ -30,6 +31,7 @@ def test_what_the_catalogue_knows_is_fine(expr: str) -> None:
         ("job:sessioncache_x:y", "there is no metric job:sessioncache_x:y"),
         ('sessioncache_calls_total{task="prune"}', "sessioncache_calls_total has no label task"),
         ('sessioncache_calls_total{error="oom"}', "error is never 'oom'"),
+        ('sessioncache_worker_findings_total{finding=~"torn|x.*"}', "finding is never 'x.*'"),
         ("sum by (node) (sessioncache_calls_total)", "no metric in it has the label node"),
         ("sum by (le) (sessioncache_call_duration_seconds_count)", "no metric in it has the label le"),
         ("vector(1)", "it asks for no metric"),
