@@ -25,7 +25,7 @@ from sessioncache.health import HealthServer, ReadyState
 from sessioncache.metrics import CacheMetrics, PrometheusHook, render
 
 NAMESPACES = ("acme", "globex")
-SHARDS = 8
+SHARDS = 4
 POLICY = RetentionPolicy(
     ttl_ms=20_000, keep_messages=300, quota_messages=600, seal_keep=16, feed_items=200, keep_checkpoints=3
 )
@@ -60,8 +60,8 @@ class Agents:
 
     async def talk_on(self) -> None:
         """A conversation without end: it is trimmed, sealed, and now and then too long."""
-        messages = [{"role": "user", "content": f"{text} " * 20} for text in ("and then?", "go on", "tell me") * 12]
-        await self.cache.transcripts.append(self._long, messages)
+        for _ in range(4):
+            await self.cache.transcripts.append(self._long, next(self._conversations).messages)
         await self.cache.transcripts.list(self._long, start=1, limit=50)
 
     async def edit(self) -> None:

@@ -56,12 +56,7 @@ def panels_of(path: Path, *, range_s: int) -> Iterator[Panel]:
     """The panels of one dashboard that ask something, those in folded rows included."""
     board = json.loads(path.read_text(encoding="utf-8"))
 
-    def walk(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for panel in found:
-            yield panel
-            yield from walk(panel.get("panels", []))
-
-    for panel in walk(board["panels"]):
+    for panel in _walk(board["panels"]):
         targets = tuple(
             Target(
                 target["refId"],
@@ -76,6 +71,19 @@ def panels_of(path: Path, *, range_s: int) -> Iterator[Panel]:
             unit = panel["fieldConfig"]["defaults"].get("unit", "short")
             grid = (place["x"], place["y"], place["w"], place["h"])
             yield Panel(path.stem, panel["title"], panel["type"], unit, targets, grid)
+
+
+def rows_of(path: Path) -> Iterator[tuple[str, int]]:
+    """The rows of one dashboard: titles, and how far down they stand."""
+    for panel in _walk(json.loads(path.read_text(encoding="utf-8"))["panels"]):
+        if panel["type"] == "row":
+            yield panel["title"], panel["gridPos"]["y"]
+
+
+def _walk(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for panel in found:
+        yield panel
+        yield from _walk(panel.get("panels", []))
 
 
 def boards() -> list[Path]:

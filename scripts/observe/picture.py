@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from scripts.observe.panels import Panel, Target, panels_of
+from scripts.observe.panels import Panel, Target, panels_of, rows_of
 from scripts.observe.prometheus import Prometheus
 
 STEP_S = 1
@@ -59,6 +59,7 @@ STYLE = {
     "font.size": 8,
 }
 BYTES = {"bytes", "decbytes", "Bps", "binBps"}
+SCALES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 PERCENT = 100
 
 
@@ -69,7 +70,7 @@ def said(value: float, unit: str) -> str:
     if unit == "percentunit":
         return f"{value * PERCENT:.4g} %"
     if unit in BYTES:
-        for scale, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        for scale, name in SCALES:
             if abs(value) >= scale:
                 return f"{value / scale:.3g} {name}" + ("/s" if unit.endswith("ps") else "")
         return f"{value:.3g} B"
@@ -106,8 +107,10 @@ def draw(prometheus: Prometheus, path: Path, to: Path, *, seconds: int) -> None:
             axes = figure.add_axes(box)
             axes.set_title(panel.title)
             _panel(prometheus, panel, axes, start=end - seconds, end=end)
+        for title, y in rows_of(path):
+            figure.text(0.5 / COLUMNS, 1 - (y + 0.8) / bottom, title, fontsize=10, weight="bold")
         image = io.BytesIO()
-        figure.savefig(image, format="png", dpi=80)
+        figure.savefig(image, format="png", dpi=90)
     to.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(image) as drawn:
         drawn.convert("RGB").quantize(COLOURS).save(to, optimize=True)
@@ -125,19 +128,23 @@ def _panel(prometheus: Prometheus, panel: Panel, axes: Axes, *, start: float, en
 
 
 def _lines(prometheus: Prometheus, panel: Panel, axes: Axes, *, start: float, end: float) -> None:
-    drawn = 0
-    for target in panel.targets:
-        for series in prometheus.over(target.query, start=start, end=end, step=STEP_S)[:SERIES_MAX]:
-            points = [(float(at) - end, float(value)) for at, value in series["values"]]
-            label = name_of(series, target) if drawn < LEGEND_MAX else None
-            axes.plot([at for at, _value in points], [value for _at, value in points], label=label)
-            drawn += 1
+    found = [
+        (name_of(series, target), [(float(at) - end, float(value)) for at, value in series["values"]])
+        for target in panel.targets
+        for series in prometheus.over(target.query, start=start, end=end, step=STEP_S)[:SERIES_MAX]
+    ]
+    highest = max((value for _name, points in found for _at, value in points if math.isfinite(value)), default=1.0)
+    # So that marks on the axis are round numbers.
+    scale = next((scale for scale, _name in SCALES if highest >= scale), 1) if panel.unit in BYTES else 1
+    for number, (name, points) in enumerate(found):
+        label = name if number < LEGEND_MAX else None
+        axes.plot([at for at, _value in points], [value / scale for _at, value in points], label=label)
     axes.set_xlim(start - end, 0)
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0.0) if low > -abs(high) / 10 else low, high + (high - low) * HEADROOM)
-    axes.yaxis.set_major_formatter(lambda value, _at: said(value, panel.unit))
+    axes.yaxis.set_major_formatter(lambda value, _at: said(value * scale, panel.unit))
     axes.xaxis.set_major_formatter(lambda value, _at: f"{value:.0f} s")
-    if drawn:
+    if found:
         axes.legend(loc="upper left", ncols=2)
 
 

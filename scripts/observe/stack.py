@@ -36,9 +36,9 @@ MEMORY_MAX = "96mb"
 
 QUICK = {
     "TICK_EVERY_S": "1",
-    "PRUNE_EVERY_S": "5",
-    "RECONCILE_EVERY_S": "5",
-    "COMPACT_EVERY_S": "5",
+    "PRUNE_EVERY_S": "10",
+    "RECONCILE_EVERY_S": "15",
+    "COMPACT_EVERY_S": "10",
     "GAUGES_EVERY_S": "1",
     "POLL_DELAY_MS": "200",
     "RELIEVE_HIGH": "0.85",

@@ -88,7 +88,7 @@ class Family(Collector):
 
     def gauge(self, metric: Metric) -> Gauge:
         """A gauge of its own."""
-        made = Gauge(metric.name, metric.help, metric.labels, registry=None)
+        made = Gauge(metric.name, metric.help, metric.labels, registry=None, multiprocess_mode="max")
         self._instruments.append(made)
         return made
 

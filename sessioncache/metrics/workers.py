@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from math import nan
 from time import perf_counter, time
 
 from sessioncache.metrics import names
@@ -40,6 +41,11 @@ class WorkerMetrics:
         self._enqueued = family.counter(names.WORKER_ENQUEUED)
         self._queue_jobs = family.gauge(names.WORKER_QUEUE_JOBS)
         self._queue_errors = family.counter(names.WORKER_QUEUE_ERRORS)
+        for job in names.JOB_NAMES:
+            # Shown from the start, so that the first one of a kind is an increase and not a new series.
+            self._leases_lost.labels(job)
+            for outcome in names.RUN_OUTCOMES:
+                self._runs.labels(job, outcome)
         self.registry.register(family)
 
     @contextmanager
@@ -73,12 +79,15 @@ class WorkerMetrics:
         bytes_in: int = 0,
         bytes_out: int = 0,
     ) -> None:
-        """What a run looked at, changed, found and compressed; findings that `FINDINGS` does not name are left out."""
+        """What a run looked at, changed, found and compressed.
+
+        Findings that `FINDINGS` does not name are left out; bytes among them count as reclaimed, and are no findings.
+        """
         task = self._bounds.of("task", job)
         self._examined.labels(task).inc(examined)
         self._changed.labels(task).inc(changed)
         for finding, count in findings.items():
-            if finding in names.FINDINGS:
+            if finding in names.FINDINGS and not finding.endswith("bytes"):
                 self._findings.labels(task, finding).inc(count)
         self._sealing.labels("in").inc(bytes_in)
         self._sealing.labels("out").inc(bytes_out)
@@ -112,9 +121,9 @@ class WorkerMetrics:
         """A shard job was put into the queue."""
         self._enqueued.labels(self._bounds.of("task", job)).inc()
 
-    def queued(self, jobs: int) -> None:
-        """So many jobs are in the queue, waiting or running."""
-        self._queue_jobs.set(jobs)
+    def queued(self, jobs: int | None) -> None:
+        """So many jobs are in the queue, waiting or running; None: nobody knows."""
+        self._queue_jobs.set(nan if jobs is None else jobs)
 
     def queue_failed(self) -> None:
         """The queue could not be read."""
