@@ -126,6 +126,13 @@ class Settings(BaseModel):
     """Where workers write expiring sessions before they are removed: a folder, or a bucket's URL such as
     `s3://bucket/folder`, as fsspec reads them; None: nowhere. Needs the extra `archive`."""
 
+    summariser: str | None = None
+    """Name of the entry point, in the group `sessioncache.summarisers`, that workers have long transcripts summarised
+    by, where the policy has `summarise_messages`; None: by none."""
+
+    summariser_timeout_ms: int = Field(default=20_000, ge=1)
+    """Longest time that a summariser may take for one session."""
+
     client_name: str = "sessioncache"
     """Shown by CLIENT LIST on the server."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.maintenance import archive, collect, compact, expire, prune, reconcile
+from sessioncache.maintenance import archive, collect, compact, expire, prune, reconcile, summarise
 from sessioncache.maintenance.batch import LEASE_TTL_MS, Progress
 from sessioncache.maintenance.report import Report
 from sessioncache.upkeep import ShardLease
@@ -55,6 +55,7 @@ JOBS: Final[dict[str, Job]] = {
     ),
     "prune": Job(prune.run, "trims transcripts to what the retention keeps", 300, 1_000_000),
     "compact": Job(compact.run, "compresses messages that are seldom needed", 300, 20_000),
+    "summarise": Job(summarise.run, "has long transcripts summarised, where a summariser is set", 300, 10_000),
     "collect": Job(collect.run, "removes dead links, leftovers and dictionaries that nothing needs", 86_400, 1_000_000),
     "reconcile": Job(reconcile.run, "makes lists, links and totals agree with the records", 3_600, 1_000_000),
 }

@@ -46,6 +46,11 @@ class RetentionPolicy(BaseModel):
     0: never."""
     seal_keep: int = Field(default=256, ge=0)
     """Of other sessions, they compress all messages but about the newest so many; 0: none."""
+    summarise_messages: int = Field(default=0, ge=0)
+    """Workers replace the head of a transcript with more messages than this by a summary, where a summariser is set;
+    0: never."""
+    summarise_keep: int = Field(default=100, ge=0)
+    """… and leave about the newest so many as they are, 400 at most."""
     feed_items: int = Field(default=10_000, ge=1)
     """About how many changes a shard's feed remembers."""
 
