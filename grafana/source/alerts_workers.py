@@ -13,7 +13,7 @@ LATE = "\nor\n".join(f'{AGE}{{task="{task}"}} > {seconds}' for task, seconds in 
 GROUP = Group(
     "sessioncache-workers",
     (
-        Record(AGE, f"time() - max by (job, task) (max_over_time({names.WORKER_LAST_SUCCESS.name}[1d]))"),
+        Record(AGE, f"time() - max by (job, task) (max_over_time({names.WORKER_LAST_SUCCESS.name}[3d]))"),
         Alert(
             name="SessioncacheWorkersAbsent",
             expr=f"absent({names.WORKER_CAPACITY.name})",
@@ -38,17 +38,15 @@ GROUP = Group(
         ),
         Alert(
             name="SessioncacheWorkOverdue",
-            expr=f'max by (job, namespace, task) ({names.WORKER_OLDEST_DUE.name}{{task!~"expire|reconcile"}}) > '
-            f"{limits.WORK_OVERDUE_S}\n"
-            f'or\nmax by (job, namespace, task) ({names.WORKER_OLDEST_DUE.name}{{task="reconcile"}}) > '
-            f"{limits.SUCCESS_AGE_S['reconcile']}",
+            expr=f'max by (job, namespace, task) ({names.WORKER_OLDEST_DUE.name}{{task!="expire"}}) > '
+            f"{limits.WORK_OVERDUE_S}",
             wait="10m",
             severity="warning",
-            summary="{{ $labels.task }} of namespace {{ $labels.namespace }} is {{ $value | humanizeDuration }} behind",
+            summary="{{ $labels.task }} of namespace {{ $labels.namespace }} is {{ $value | humanizeDuration }} late",
             description="Shards wait for their turn: too few workers, a job that does not get through, or a queue that "
             "stands.",
-            why=f"{limits.WORK_OVERDUE_S // 60} minutes are six periods of prune and compact, three hours three of "
-            "reconcile. Sweeps have an alert of their own.",
+            why=f"{limits.WORK_OVERDUE_S // 60} minutes since it fell due, whatever the job's period. Sweeps have an alert "
+            "of their own.",
         ),
         Alert(
             name="SessioncacheNoSuccess",
@@ -58,8 +56,8 @@ GROUP = Group(
             summary="No run of {{ $labels.task }} of job {{ $labels.job }} has ended well for {{ $value | "
             "humanizeDuration }}",
             description="The job runs nowhere, or every run fails.",
-            why="Six periods of prune and compact, three of reconcile, over all workers of a day. Sweeps run only "
-            "where something is due.",
+            why="Twice what may pass between two runs in a namespace in which nothing is written, half an hour at "
+            "least, over all workers of three days. Sweeps run only where something is due.",
         ),
         Alert(
             name="SessioncacheRunsFailing",

@@ -66,10 +66,11 @@ SWEEP_LAG_S: Final = 300
 """Sweeps follow deadlines within seconds; from here on `doctor` speaks of a problem as well."""
 
 WORK_OVERDUE_S: Final = 1_800
-"""Six periods of prune and compact."""
+"""Since it fell due, whatever its period: where there are enough workers, the queue is worked off within seconds."""
 
-SUCCESS_AGE_S: Final = {"prune": 1_800, "compact": 1_800, "reconcile": 10_800}
-"""Six periods of prune and compact, three of reconcile. Sweeps run only where something is due; their lag tells."""
+SUCCESS_AGE_S: Final = {"archive": 1_800, "compact": 1_800, "prune": 7_200, "reconcile": 43_200, "collect": 172_800}
+"""Twice what may pass between two runs where nothing is written, and half an hour at least. Sweeps run only where
+something is due; their lag tells."""
 
 LEASES_LOST: Final = 3
 """In half an hour. One happens where a machine was paused; several mean that workers regularly stand still."""

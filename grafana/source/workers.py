@@ -41,7 +41,8 @@ GLANCE = Row(
         ),
         Number(
             title="Oldest due",
-            description="For how long the oldest work of any kind has been due. Up to a period of its job is right.",
+            description="For how long the oldest work of any kind has been due. Seconds are right, whatever the "
+            "period of a job.",
             unit="s",
             queries=(Query(largest(names.WORKER_OLDEST_DUE)),),
             thresholds=((limits.WORK_OVERDUE_S / 3, WARN), (limits.WORK_OVERDUE_S, BAD)),
@@ -74,8 +75,8 @@ LAG = Row(
     (
         Lines(
             title="Oldest due, by job",
-            description="For how long the oldest work of each job has been due and is not done. It climbs to the job's "
-            "period and falls back; a line that only climbs is a job that does not run.",
+            description="For how long the oldest work of each job has been due and is not done. Near 0 is right; a "
+            "line that only climbs is a job that does not run.",
             unit="s",
             queries=(Query(largest(names.WORKER_OLDEST_DUE, by="task"), "{{task}}"),),
             thresholds=((limits.WORK_OVERDUE_S, BAD),),
