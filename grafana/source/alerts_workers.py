@@ -45,8 +45,8 @@ GROUP = Group(
             summary="{{ $labels.task }} of namespace {{ $labels.namespace }} is {{ $value | humanizeDuration }} late",
             description="Shards wait for their turn: too few workers, a job that does not get through, or a queue that "
             "stands.",
-            why=f"{limits.WORK_OVERDUE_S // 60} minutes since it fell due, whatever the job's period. Sweeps have an alert "
-            "of their own.",
+            why=f"{limits.WORK_OVERDUE_S // 60} minutes since it fell due, whatever the job's period. Sweeps have an "
+            "alert of their own.",
         ),
         Alert(
             name="SessioncacheNoSuccess",
