@@ -12,6 +12,7 @@ import typer
 
 from sessioncache.cli import (
     audit,
+    dictionary,
     doctor,
     importing,
     keys,
@@ -51,6 +52,7 @@ app.command("keys")(keys.command)
 app.command("import")(importing.command)
 app.add_typer(retention.group, name="retention")
 app.add_typer(maintain.group, name="maintain")
+app.add_typer(dictionary.group, name="dictionary")
 app.add_typer(scripts.group, name="scripts")
 
 

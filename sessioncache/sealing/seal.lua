@@ -52,6 +52,10 @@ end
 if dictionary ~= '' and redis.call('HEXISTS', dictionaries, dictionary) == 0 then
   return 'dictionary'
 end
+local held = redis.pcall('LLEN', sealed)
+if held ~= 2 * (s.sealed and s.sealed.chunks or 0) then
+  return redis.error_reply('SCTORN session ' .. id .. ': the key for its sealed messages holds something else')
+end
 if last_seq == s.last_seq then
   redis.call('UNLINK', transcript)
 else

@@ -427,6 +427,8 @@ class ContextStorage(FreshnessStorage):
     def compact(self) -> CompactReport:
         """Free the memory of sessions past their deadline, which nobody sees any more. Loses nothing that is visible.
 
+        It compresses nothing: that is what the workers' job of this name does (`maintain run compact`).
+
         Two round trips for each 500 such sessions of a shard, and one for each shard. Workers do the same by
         themselves; both at once do no harm.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sessioncache.client._async import AsyncSessionCache
+from sessioncache.errors import InvalidArgument
 from sessioncache.stores.reading_async import read_transcript
 from sessioncache.stores.stored_model import dumped_messages, read_message
 from sessioncache.stores.transcript_models import ListOptions, SessionRecord, TranscriptMessage
@@ -100,9 +101,12 @@ class AsyncTranscriptStore:
         past their deadline wait to be swept, the list is walked from its start.)
 
         Raises:
+            InvalidArgument: the options are none.
             DecodeError: the record of a session that was read is damaged.
         """
-        options = options or ListOptions()
+        options = ListOptions() if options is None else options
+        if not isinstance(options, ListOptions):
+            raise InvalidArgument(f"options must be ListOptions, not {type(options).__name__}")
         if options.limit == 0:
             return []
         start: tuple[str | None, int] = (None, options.offset)

@@ -90,3 +90,19 @@ def test_maintenance_by_hand(command: Command, cache: SessionCache, job: str) ->
     busy = command("maintain", "run", job, "--json")
     assert (busy.code, busy.objects[0]["busy_shards"]) == (1, [2])
     assert command("maintain", "run", job, "--limit", "0").code == 2
+
+
+def test_a_dictionary_is_made_and_shown(command: Command, cache: SessionCache) -> None:
+    """Without enough to learn from there is none, and nothing changes; a size is made in any case, and shown since."""
+    assert command("dictionary", "show").code == 1
+    few = command("dictionary", "train")
+    assert few.code == 1
+    assert "nothing was changed" in few.err
+    for number in range(64):
+        words = [f"the agent asks for order {number * n} of customer {n}" for n in range(12)]
+        cache.transcripts.append(f"s{number}", [{"role": "user", "content": word} for word in words])
+    (made,) = command("dictionary", "train", "--size", "1024", "--json").objects
+    assert command("dictionary", "show", "--json").objects == [made]
+    assert 256 <= made["bytes"] <= 1024
+    assert made["name"] in command("dictionary", "show").out
+    assert command("dictionary", "train", "--size", "1").code == 2

@@ -403,3 +403,30 @@ async def test_a_full_server_seals_but_does_not_open(cache: AsyncSessionCache, e
     assert isinstance(trimmed[0], Trimmed)
     assert [entry.seq for entry in await cache.transcripts.list("s")] == list(range(3 + trimmed[0].messages, 11))
     assert trimmed[0].messages
+
+
+@pytest.mark.foreign_keys
+@pytest.mark.parametrize("foreign", ["text", "list"])
+async def test_a_foreign_key_in_the_place_of_chunks_is_told(
+    cache: AsyncSessionCache, engine: Engine, foreign: str
+) -> None:
+    """Where something else lies under the key for chunks, whoever seals hears of it, and no message is touched."""
+    await prepare(cache)
+    keys = cache.keys.session("s")
+    read = (await cache.upkeep.sealable(["s"], limits=[501]))[0]
+    assert isinstance(read, Sealable)
+    swap = plan_swap(read.state, read.entries, [], keep=0, dictionary=None, chunk_messages=CHUNK)
+    assert swap is not None
+    with client_for(engine, cache.settings.namespace) as client:
+        if foreign == "text":
+            client.set(keys.sealed, "not chunks")
+        else:
+            client.rpush(keys.sealed, "place", "chunk")
+        assert isinstance((await cache.upkeep.sealable(["s"], limits=[501]))[0], DecodeError)
+        [outcome] = await cache.upkeep.seal(cache.keys.shard_of("s"), {"s": (swap, None)})
+        assert isinstance(outcome, SessionTorn)
+        assert client.xlen(keys.transcript) == 10
+        assert client.hget(keys.record, "sealed") is None
+        client.delete(keys.sealed)
+    assert [message["n"] for message in (await cache.transcripts.list("s")).messages] == list(range(1, 11))
+    assert set(await seal(cache, "s", keep=0)) == {"sealed"}

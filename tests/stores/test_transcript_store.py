@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from sessioncache import AsyncSessionCache, SessionCache
-from sessioncache.errors import DecodeError
+from sessioncache.errors import DecodeError, InvalidArgument
 from sessioncache.stores import (
     AsyncAssetStore,
     AsyncContextStorage,
@@ -134,3 +134,13 @@ async def test_long_lists_are_whole(cache: AsyncSessionCache) -> None:
     assert [str(session_id) for session_id in await AsyncContextStorage(cache).list_sessions()] == ids
     part = await AsyncTranscriptStore(cache).list_paginated(ListOptions(offset=50, limit=1_020))
     assert len({record.id for record in part}) == 1_020
+
+
+@pytest.mark.engines("fakeredis")
+@pytest.mark.parametrize("options", [5, 0, {"limit": 5}, "5"])
+async def test_a_page_is_asked_for_by_options(cache: AsyncSessionCache, options: object) -> None:
+    """Anything else in the place of options is refused, and said so; None are the default ones."""
+    store = AsyncTranscriptStore(cache)
+    with pytest.raises(InvalidArgument, match="options must be ListOptions, not"):
+        await store.list_paginated(options)  # type: ignore[arg-type]  # that it is refused is the fact
+    assert await store.list_paginated(None) == await store.list()
