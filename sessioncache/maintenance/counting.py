@@ -6,7 +6,7 @@ is counted again, as the feed tells; so after a while everything is as of one ch
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +19,7 @@ from sessioncache.upkeep.models import COUNTED, Counters, SealedSize, Totals, Vi
 __all__ = ["NOTHING", "ShardCount", "exact_views"]
 
 SETTLE_TRIES: Final = 50
-"""How often the totals are tried while others write: each costs one round trip."""
+"""How often the count is brought up to date while others write: each costs one round trip for 500 changes."""
 
 NOTHING: Final[Counters] = (0,) * len(COUNTED)
 
@@ -41,6 +41,14 @@ class ShardCount:
         is_damaged = session_id in self.torn and found is None
         self.sessions[session_id] = NOTHING if is_damaged or isinstance(found, SessionCacheError) else found
 
+    def take_changes(self, view: View) -> None:
+        """Count anew what was changed."""
+        for session_id, found in view.counters.items():
+            # Nothing but a removal changes a torn session, so what was seen of it before is not true any more.
+            self.torn.discard(session_id)
+            self.take(session_id, found)
+        self.newest = max(self.newest, view.last)
+
     def lacking(self, totals: Totals) -> dict[str, int]:
         """What has to be added to the totals to make them right, by name."""
         held = [found for found in self.sessions.values() if found is not None]
@@ -58,7 +66,7 @@ async def exact_views(
     ended: Callable[[], Awaitable[None]],
     note: Callable[[str], None],
 ) -> AsyncIterator[View]:
-    """Moments for which the count is exact; no more come where the shard never holds still, or the feed forgets.
+    """Moments for which the count is exact; none come where others write quicker than is read, or the feed forgets.
 
     Args:
         cache: whose shard.
@@ -67,40 +75,16 @@ async def exact_views(
         ended: called after each round trip.
         note: told why no more come.
     """
-    recent: dict[SessionId, None] = {}
-    """Sessions that were changed lately: each view reads them again."""
     for _ in range(SETTLE_TRIES):
         try:
-            view = await cache.upkeep.view(shard, list(recent), after=count.newest, limit=BATCH)
+            view = await cache.upkeep.view(shard, after=count.newest, limit=BATCH)
         except DecodeError as error:
             note(str(error))
             return
         await ended()
-        for session_id, found in zip(recent, view.counters, strict=True):
-            count.take(session_id, found)
-        if view.newest != count.newest and (not view.changes or view.changes[0].number != count.newest + 1):
+        if view.totals.feed_seq > count.newest and view.first != count.newest + 1:
             note("more was changed during the count than the feed remembers")
             return
-        if _is_exact(view, recent):
+        count.take_changes(view)
+        if count.newest >= view.totals.feed_seq:
             yield view
-        recent = _take_changes(count, view, recent)
-
-
-def _take_changes(count: ShardCount, view: View, recent: dict[SessionId, None]) -> dict[SessionId, None]:
-    """The sessions that the next view reads again."""
-    changed: Iterable[SessionId] = (change.session_id for change in view.changes)
-    named = dict.fromkeys(changed)
-    # Nothing but a removal changes a torn session, so what was seen of it before is not true any more.
-    count.torn.difference_update(named)
-    count.newest = view.changes[-1].number if view.changes else count.newest
-    # All others were read after their last change, so they may be left out where there are too many.
-    return recent | named if len(recent | named) <= BATCH else named
-
-
-def _is_exact(view: View, recent: Container[SessionId]) -> bool:
-    """Whether the count is right as of the view: what was changed before it was read in it, at one moment."""
-    unread = [change for change in view.changes if change.session_id not in recent]
-    seen = view.changes[-1].number if view.changes else view.newest
-    return (
-        view.still and seen >= view.totals.feed_seq and all(change.number > view.totals.feed_seq for change in unread)
-    )

@@ -37,6 +37,7 @@ from sessioncache.upkeep.models import (
     Reindexed,
     RoomPart,
     ShardLease,
+    Totals,
     Trimmed,
     View,
     Walk,
@@ -361,18 +362,19 @@ class Upkeep(CollectingSteps):
         key = self._keys.shard(shard).policy
         self._transport.call(retention_lua.save_policy(key=key, prefix="", policy=policy))
 
-    def view(self, shard: int, session_ids: Sequence[SessionId], *, after: int, limit: int) -> View:
-        """Totals, records and what was changed since change `after`. One pipelined round trip, one look at each."""
-        keys = self._keys.shard(shard)
-        before, *counters, later, read = self._transport.call_many(
-            [
-                lua.totals(shard=keys),
-                *(lua.counters(session=self._keys.session(session_id)) for session_id in session_ids),
-                lua.totals(shard=keys),
-                feed_lua.read(shard=keys, after=after, limit=limit),
-            ]
-        )
-        return View(before, before == later, counters, read.newest[0], read.changes)
+    def view(self, shard: int, *, after: int, limit: int) -> View:
+        """Totals, and the records of what was changed since change `after`, at one moment. One round trip.
+
+        Args:
+            shard: whose totals.
+            after: number of the change.
+            limit: most changes to look at, 500 at most.
+
+        Raises:
+            DecodeError: an entry of the feed names no session.
+        """
+        names = (*Totals.FIELDS, *lua.COUNTER_FIELDS)
+        return self._transport.call(lua.view(shard=self._keys.shard(shard), after=after, limit=limit, names=names))
 
     def settle(self, shard: int, *, settled: int, lacking: Mapping[str, int], lease: ShardLease | None = None) -> bool:
         """Add to a shard's totals what they lack; False: they were corrected since they had been so `settled` times."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+from sessioncache.errors import DecodeError
 from sessioncache.upkeep.models import (
     COUNTED,
     Counters,
@@ -15,6 +16,7 @@ from sessioncache.upkeep.models import (
     SealedSize,
     Totals,
     Trimmed,
+    View,
     Walk,
     Walks,
 )
@@ -23,6 +25,7 @@ from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 
 __all__ = [
+    "COUNTER_FIELDS",
     "acquire",
     "archived",
     "by_user",
@@ -46,12 +49,16 @@ __all__ = [
     "restore",
     "settle",
     "things",
-    "totals",
     "trim",
     "unlink",
     "updated",
+    "view",
     "walks",
 ]
+
+
+COUNTER_FIELDS: Final = tuple(f"n:{name}" if name in ROOMS else name for name in COUNTED)
+"""Fields of a record that count, in the order of `COUNTED`."""
 
 
 def due(*, shard: ShardKeys, now_override_ms: int | None, ahead_ms: int, limit: int) -> Call[list[tuple[str, int]]]:
@@ -220,14 +227,27 @@ def settle(*, shard: ShardKeys, lease: Key, lease_token: int, settled: int, lack
     return Call("upkeep.settle", load_script("upkeep.settle"), (shard.totals, lease), args, decode=bool, writes=True)
 
 
-def totals(*, shard: ShardKeys) -> Call[Totals]:
-    """HMGET of a shard's totals."""
+def view(*, shard: ShardKeys, after: int, limit: int, names: Sequence[str]) -> Call[View]:
+    """`upkeep/view.lua`; names are the fields of `Totals`, then `COUNTER_FIELDS`."""
 
-    def decode(reply: list[Any]) -> Totals:
-        feed_seq, settled, sessions, *counted = (int(value or 0) for value in reply)
-        return Totals(feed_seq, settled, sessions, tuple(counted))
+    def decode(reply: list[Any]) -> View:
+        values, first, last, counted = reply
+        feed_seq, settled, sessions, *sums = (int(value or 0) for value in values)
+        found = {unescape(member): _counters(counts) for member, counts in counted}
+        if "" in found:
+            raise DecodeError(f"an entry of the feed of shard {shard.index} is damaged: it names no session")
+        return View(Totals(feed_seq, settled, sessions, tuple(sums)), int(first), int(last), found)
 
-    return Call("upkeep.totals", "HMGET", (shard.totals,), Totals.FIELDS, decode=decode)
+    args: tuple[Arg, ...] = (shard.record_prefix, after, limit, len(Totals.FIELDS), *names)
+    return Call("upkeep.view", load_script("upkeep.view"), (shard.totals, shard.feed), args, decode=decode)
+
+
+def _counters(reply: Sequence[bytes | None]) -> Counters | None:
+    """What a record counts; None where there is none. What is no number counts as nothing."""
+    if reply and all(value is None for value in reply):
+        return None
+    values = [int(value) if value is not None and value.isdigit() else 0 for value in reply]
+    return tuple(values or [0] * len(COUNTED))
 
 
 def by_user(*, shard: ShardKeys, after: str, limit: int) -> Call[list[tuple[str, str, str]]]:
@@ -268,14 +288,7 @@ def records(*, shard: ShardKeys, cursor: int, limit: int) -> Call[tuple[int, lis
 
 def counters(*, session: SessionKeys) -> Call[Counters | None]:
     """HMGET of what a record counts; None where there is no record. What is no number counts as nothing."""
-
-    def decode(reply: list[Any]) -> Counters | None:
-        if reply == [None] * len(COUNTED):
-            return None
-        return tuple(int(value) if value is not None and value.isdigit() else 0 for value in reply)
-
-    names = tuple(f"n:{name}" if name in ROOMS else name for name in COUNTED)
-    return Call("upkeep.counters", "HMGET", (session.record,), names, decode=decode)
+    return Call("upkeep.counters", "HMGET", (session.record,), COUNTER_FIELDS, decode=_counters)
 
 
 def clock(*, shard: ShardKeys) -> Call[int]:

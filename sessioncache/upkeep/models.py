@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, TypeAlias
 
-from sessioncache.errors import SessionCacheError
-from sessioncache.feed.models import Change
 from sessioncache.types import SessionId
 from sessioncache.wire.keys import ROOMS, RoomName, escape
 
@@ -207,18 +205,14 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A shard's totals and some of its records, seen together."""
+    """A shard's totals, and the records of what was changed, at one moment."""
 
     totals: Totals
-    still: bool
-    """Whether nothing was changed while the records were read, so that they are as of `totals.feed_seq` exactly."""
-
-    counters: list[Counters | SessionCacheError | None]
-    """What the records count; None where there is none."""
-
-    newest: int
-    changes: list[Change]
-    """What was changed since the number asked for, 500 at most, and the number of the newest change."""
+    first: int
+    """Number of the first change that was looked at; 0: there was none."""
+    last: int
+    counters: dict[SessionId, Counters | None]
+    """What the records of the changed sessions count; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

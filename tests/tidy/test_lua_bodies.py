@@ -16,7 +16,7 @@ WITHOUT_KEY = {"TIME"}
 SWALLOWED = {"upkeep.reindex": {"SCTORN", "SCSCHEMA"}}
 """Errors that a script answers as a state: a torn session is what it is there to report."""
 
-PUT_TOGETHER = {"summary_of", "linked_entry", "room_key"}
+PUT_TOGETHER = {"counters_of", "summary_of", "linked_entry", "room_key"}
 """Fragments that put keys together: of sessions that an index names, and of rooms that most calls never touch."""
 
 KEYWORDS = frozenset(

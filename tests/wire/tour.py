@@ -249,7 +249,7 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     await cache.upkeep.counters(here)
     await cache.upkeep.expire(shard, [*here, "nobody"], lease=lease)
     newest, _ = await cache.upkeep.changes(shard, after=0, limit=1)
-    await cache.upkeep.view(shard, here, after=newest, limit=1)
+    await cache.upkeep.view(shard, after=max(newest - 3, 0), limit=2)
     await cache.upkeep.note(shard, "tour", {"cursor": "here"}, lease=lease)
     await cache.upkeep.noted(shard, "tour", ["cursor"])
     _cursor, keys = await cache.upkeep.session_keys(shard, cursor=0, limit=1_000)
