@@ -6,6 +6,8 @@ imported before somebody runs a command, so that the library works without them.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -21,6 +23,9 @@ def main() -> None:
             "missing\n"
         )
         sys.exit(4)
+    if os.getpid() == 1:
+        # The first process of a container hears of no signal that it has not asked for, SIGTERM among them.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     from sessioncache.cli.app import app
 
     app(prog_name="sessioncache")

@@ -21,6 +21,10 @@ __all__ = ["command"]
 SIGNS = {Level.ok: ("✓", "green"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}
 
 
+SELDOM = {Check.queue, Check.session}
+"""What is looked at only where somebody asks for it: agents have no rights on the queue, and a session is a write."""
+
+
 def command(
     context: typer.Context,
     namespaces: Annotated[
@@ -34,6 +38,14 @@ def command(
         list[Check] | None,
         typer.Option(help="Look at this alone; may be given several times."),
     ] = None,
+    queue_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="SESSIONCACHE_QUEUE_URL",
+            help="The workers' queue, for --only queue.",
+        ),
+    ] = None,
     try_session: Annotated[
         bool, typer.Option("--try-session", help="Also write, read and delete a session, as `--only session` does.")
     ] = False,
@@ -41,23 +53,26 @@ def command(
     """Check server, settings, rights, namespace and workers. A problem is exit code 1."""
     state = state_of(context)
     settings = state.settings()
-    wanted = frozenset(only or set(Check) - {Check.session}) | ({Check.session} if try_session else set())
+    wanted = frozenset(only or set(Check) - SELDOM) | ({Check.session} if try_session else set())
     findings: list[Finding] = []
     for name in namespaces or [settings.namespace]:
         named = settings.model_copy(update={"namespace": check_namespace(name)})
-        findings += _look(state.output, named, wanted, health_url)
+        findings += _look(state.output, named, wanted, (health_url, queue_url))
     problems = sorted({finding.check for finding in findings if finding.level is Level.problem})
     if problems:
         count = sum(finding.level is Level.problem for finding in findings)
         raise NegativeAnswer(f"{count} of {len(findings)} checks found a problem: {', '.join(problems)}")
 
 
-def _look(output: Output, settings: Settings, wanted: frozenset[Check], health_url: str | None) -> list[Finding]:
-    """Examine one namespace, and show what was found."""
+def _look(
+    output: Output, settings: Settings, wanted: frozenset[Check], urls: tuple[str | None, str | None]
+) -> list[Finding]:
+    """Examine one namespace, with the URLs of a worker's health and of the queue, and show what was found."""
     from sessioncache.cli.examination import examine
 
+    health_url, queue_url = urls
     output.say(f"{hide_password(settings.url)}, namespace {settings.namespace}", "bold")
-    findings: list[Finding] = run(examine(settings, health_url, wanted))
+    findings: list[Finding] = run(examine(settings, health_url, wanted, queue_url))
     for finding in findings:
         if output.as_json:
             output.emit({"namespace": settings.namespace, **plain(finding)})

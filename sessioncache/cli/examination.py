@@ -27,6 +27,7 @@ from sessioncache.cli.findings import (
     judge_replicas,
     judge_version,
 )
+from sessioncache.cli.rights import look_at_queue_rights, look_at_rights
 from sessioncache.cli.trial import try_session
 from sessioncache.cli.up import hide_password
 from sessioncache.errors import AccessDenied, ConfigurationError, SessionCacheError
@@ -38,7 +39,6 @@ from sessioncache.stats import lua as stats_lua
 from sessioncache.stats.models import ShardStats
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.transport.connect_async import connect
-from sessioncache.wire.call import Arg
 from sessioncache.wire.keys import Key, Keyspace
 
 __all__ = ["examine"]
@@ -54,36 +54,9 @@ HEALTH_URL: Final = "http://127.0.0.1:9464"
 SERVER_CHECKS: Final = frozenset({Check.version, Check.eviction, Check.persistence, Check.memory, Check.replicas})
 SECTIONS: Final = ("server", "memory", "persistence", "replication")
 
-COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
-    "script|load": ("SCRIPT", "LOAD", "return 1"),
-    "time": ("TIME",),
-    "info": ("INFO",),
-}
-"""Commands without keys that every client needs. Those with keys are below."""
-
-KEY_COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
-    "hset": ("f", "v"),
-    "hgetall": (),
-    "hincrby": ("f", "1"),
-    "hdel": ("f",),
-    "xadd": ("*", "m", "v"),
-    "xrange": ("-", "+"),
-    "xtrim": ("MAXLEN", "1"),
-    "xdel": ("1-1",),
-    "zadd": ("1", "m"),
-    "zrange": ("0", "1"),
-    "zrem": ("m",),
-    "rpush": ("v",),
-    "lpop": (),
-    "pexpireat": ("1",),
-    "persist": (),
-    "unlink": (),
-}
-"""Commands that the scripts call on a namespace's keys, with arguments for a dry run."""
-
 
 async def examine(
-    settings: Settings, health_url: str | None, wanted: frozenset[Check] = frozenset(Check) - {Check.session}
+    settings: Settings, health_url: str | None, wanted: frozenset[Check], queue_url: str | None = None
 ) -> list[Finding]:
     """What was asked for, in the order in which it is worth fixing; in any case, that the server cannot be reached."""
     keys = Keyspace(settings.namespace, settings.shards)
@@ -91,7 +64,7 @@ async def examine(
     try:
         reached, findings = await _reach(transport, keys, settings)
         if reached:
-            findings += await _reached(transport, keys, settings, wanted)
+            findings += await _reached(transport, keys, settings, wanted, queue_url)
         if Check.workers in wanted:
             findings.append(await _workers(transport, keys, health_url, reached=reached))
     finally:
@@ -101,17 +74,19 @@ async def examine(
 
 
 async def _reached(
-    transport: AsyncTransport, keys: Keyspace, settings: Settings, wanted: frozenset[Check]
+    transport: AsyncTransport, keys: Keyspace, settings: Settings, wanted: frozenset[Check], queue_url: str | None
 ) -> list[Finding]:
     findings: list[Finding] = []
     if wanted & SERVER_CHECKS:
         findings += await _server(transport, keys)
     if Check.rights in wanted:
-        findings.append(await _rights(transport, keys))
+        findings.append(await look_at_rights(transport, keys))
     if wanted & {Check.shards, Check.schema}:
         findings += await _namespace(transport, keys)
     if Check.clock in wanted:
         findings.append(await _clock(transport, keys))
+    if Check.queue in wanted:
+        findings.append(await look_at_queue_rights(settings, keys, queue_url))
     if Check.session in wanted:
         findings.append(await try_session(settings))
     return findings
@@ -173,38 +148,6 @@ async def _one_server(transport: AsyncTransport, route: Key) -> list[Finding]:
         judge_memory(facts),
         judge_replicas(replication),
     ]
-
-
-async def _rights(transport: AsyncTransport, keys: Keyspace) -> Finding:
-    """ACL DRYRUN of what a client needs; where that is not allowed, a script that reads is run instead."""
-    user = await _ask(transport, questions.acl_user(config=keys.config))
-    if isinstance(user, str):
-        shard = keys.shard(0)
-        wanted: dict[str, tuple[Arg, ...]] = {
-            **COMMANDS,
-            **{name: (name, shard.totals, *rest) for name, rest in KEY_COMMANDS.items()},
-            "evalsha": ("EVALSHA", "0" * 40, 1, shard.totals),
-        }
-        answers = await transport.call_many(
-            [questions.acl_dry_run(config=keys.config, user=user, command=line) for line in wanted.values()],
-            return_errors=True,
-        )
-        refused = [
-            name for name, answer in zip(wanted, answers, strict=True) if isinstance(answer, str) and answer != "OK"
-        ]
-        if refused:
-            return Finding(
-                "rights",
-                Level.problem,
-                f"user {user!r} may not run {', '.join(refused)} on the keys of this namespace",
-                f"ACL SETUSER {user} ~sc:{{{keys.namespace}* {' '.join(f'+{name}' for name in refused)}",
-            )
-        if all(isinstance(answer, str) for answer in answers):
-            return Finding("rights", Level.ok, f"user {user!r} may run all {len(wanted)} commands that were tried")
-    tried = await _ask(transport, stats_lua.read(shard=keys.shard(0), now_override_ms=None, others=()))
-    if isinstance(tried, SessionCacheError):
-        return Finding("rights", Level.problem, str(tried), "allow this user +evalsha +script|load and the keys ~sc:{*")
-    return Finding("rights", Level.ok, "scripts run on the keys of this namespace (ACL DRYRUN is not allowed here)")
 
 
 async def _ask(transport: AsyncTransport, call: Any) -> Any:  # noqa: ANN401 - any call, any answer

@@ -44,6 +44,7 @@ class Check(StrEnum):
     shards = "shards"
     schema = "schema"
     clock = "clock"
+    queue = "queue"
     session = "session"
     workers = "workers"
 

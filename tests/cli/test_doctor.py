@@ -19,6 +19,7 @@ from sessioncache.cli.findings import (
     judge_replicas,
     judge_version,
 )
+from sessioncache.embedded import EmbeddedServer
 from sessioncache.embedded.ports import free_port
 from sessioncache.namespaces.server import ServerFacts
 from tests.cli.conftest import Command
@@ -132,6 +133,37 @@ def test_only_what_was_asked_for(command: Command, cache: SessionCache) -> None:
     seen = [(item["namespace"], item["check"]) for item in found.objects]
     assert seen == [(name, check) for name in names for check in ("eviction", "schema")]
     assert command("doctor", "a b").code == 4
+
+
+@pytest.mark.engines("valkey", "cluster")
+def test_rights_on_the_queue(command: Command, engine: Engine) -> None:
+    """A user who may do everything may do what the workers' queue does; it is looked at only where asked for."""
+    assert engine.primaries()
+    (found,) = command("doctor", "--json", "--only", "queue").objects
+    assert (found["check"], found["level"]) == ("queue", "ok")
+    assert "queue" not in {item["check"] for item in command("doctor", "--json").objects}
+
+
+def test_missing_rights_on_the_queue(bare: Command) -> None:
+    """What a worker may not do on its queue is a problem with the rule that allows it; who may not ask is told so."""
+    users = ("some on >s ~sc:* ~arq:* +@all -psetex", "none on >s ~sc:* +@all -acl")
+    with EmbeddedServer(appendonly=False, users=users) as server:
+
+        def look(user: str) -> dict[str, str]:
+            url = f"redis://{user}:s@127.0.0.1:{server.port}"
+            (found,) = bare("doctor", "--json", "--url", url, "--only", "queue").objects
+            return dict(found)
+
+        some, none = look("some"), look("none")
+        assert some["level"] == "problem"
+        assert "psetex arq:job:doctor" in some["text"]
+        assert "zadd sessioncache:queue:doctor" in some["text"]
+        assert "~sessioncache:queue:*" in some["remedy"]
+        assert "+psetex" in some["remedy"]
+        assert (none["level"], "+acl|dryrun" in none["remedy"]) == ("warning", True)
+        away = f"redis://127.0.0.1:{free_port()}"
+        ended = bare("doctor", "--json", "--url", server.url, "--only", "queue", "--queue-url", away)
+        assert (ended.code, ended.objects[0]["check"]) == (1, "queue")
 
 
 @pytest.mark.engines("valkey")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +134,32 @@ def test_the_worker_is_the_default(image: Image) -> None:
 def test_other_programs_run_by_their_path(image: Image) -> None:
     """A path is run as it is, for looking inside."""
     assert run(image, "/bin/echo", "hello").stdout == "hello\n"
+
+
+def test_the_first_process_of_a_container_ends_on_sigterm(image: Image) -> None:
+    """As process 1, which hears of no signal that it did not ask for, a command ends when it is told to."""
+    space = ["unshare", "--pid", "--fork", "--kill-child"]
+    if shutil.which("unshare") is None or subprocess.run([*space, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets us make no process 1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        outer = subprocess.Popen(
+            [*space, *image.command(["audit", "--url", url])],
+            env=image.variables
+            | {"SESSIONCACHE_COMMAND_TIMEOUT_MS": "300000", "SESSIONCACHE_CALL_TIMEOUT_MS": "300000"},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            connection, _ = silent.accept()
+            with connection:
+                connection.recv(1)
+                (inner,) = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text(encoding="ascii").split()
+                os.kill(int(inner), signal.SIGTERM)
+                assert outer.wait(60) == 130
+        finally:
+            outer.kill()
+            outer.wait()
 
 
 def test_the_health_check(image: Image) -> None:

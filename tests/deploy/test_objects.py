@@ -189,7 +189,7 @@ def test_the_check_before_an_upgrade() -> None:
     assert told["SESSIONCACHE_PASSWORD"] == {"name": "auth", "key": "password"}
     context = parsed(container["args"])
     assert context.params["namespaces"] == ["one", "two"]
-    checks = [Check.server, Check.version, Check.eviction, Check.rights, Check.shards, Check.schema]
+    checks = [Check.server, Check.version, Check.eviction, Check.rights, Check.queue, Check.shards, Check.schema]
     assert [Check(word) for word in context.params["only"]] == checks
     assert not [found for found in of_kind(SETS["off"], "Job") if "check" in found["metadata"]["name"]]
     assert not of_kind(SETS["embedded"], "Job")
