@@ -28,6 +28,7 @@ local repaired = { s and 'live' or 'gone', 0, 0, 0 }
 if s and s.sealed then
   repaired[2], repaired[3], repaired[4] = s.sealed.messages, sealed_sizes(s)
 end
+local found = #repaired
 local function repair(name, wrong)
   if wrong then
     repaired[#repaired + 1] = name
@@ -53,7 +54,9 @@ local misplaced = listed == 1 and listed_user ~= s.user and redis.call('ZSCORE',
 repair('by-updated', tonumber(updated_ms) ~= s.updated_ms)
 repair('deadlines', (tonumber(deadline_ms) or 0) ~= s.deadline_ms)
 repair('by-user', not redis.call('ZSCORE', by_user, entry) or misplaced)
-if dry_run ~= 1 then
+if dry_run ~= 1 and #repaired > found then
+  -- A full server allows what stands behind a command that could have freed something.
+  redis.call('ZREM', by_updated, id)
   redis.call('ZADD', by_updated, s.updated_ms, id)
   index_deadline(s)
   redis.call('ZADD', by_user, 0, entry)

@@ -25,10 +25,14 @@ if err then
 end
 local added = 0
 local function add(row)
-  if dry_run == 1 then
-    added = added + (redis.call('ZSCORE', links, row) and 0 or 1)
-  else
-    added = added + redis.call('ZADD', links, 0, row)
+  if redis.call('ZSCORE', links, row) then
+    return
+  end
+  added = added + 1
+  if dry_run ~= 1 then
+    -- A full server allows what stands behind a command that could have freed something.
+    redis.call('ZREM', links, row)
+    redis.call('ZADD', links, 0, row)
   end
 end
 for _, thing in ipairs(things) do

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from sessioncache.errors import InvalidArgument, LimitExceeded
 from sessioncache.types import JSONObject, Message
 from sessioncache.wire.codec import Codec, PlainJSON, decode_message, encode_message, parse_message
-from sessioncache.wire.cut_points import continues
+from sessioncache.wire.cut_points import continues, joined_marks
 
 __all__ = ["BATCH_ITEMS_MAX", "MessageEncoder"]
 
@@ -61,6 +61,9 @@ class MessageEncoder:
             decoded = message if isinstance(message, Mapping) else parse_message(data)
             marks.append("c" if continues(decoded) else "m")
             payloads.append(self._codec.encode(data))
+        if "c" in marks:
+            decoded_batch = [one if isinstance(one, Mapping) else parse_message(one) for one in batch]
+            marks = list(joined_marks(decoded_batch, marks))
         return "".join(marks), payloads
 
     def decode_together(self, texts: Sequence[bytes], count: int) -> list[JSONObject] | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
 from sessioncache.errors import LeaseLost
-from sessioncache.maintenance import prune
+from sessioncache.maintenance import compact, prune
 
+HOUR_MS = 3_600_000
 CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function"}]}
 RESULT = {"role": "tool", "tool_call_id": "c1", "content": "42"}
 
@@ -79,3 +83,70 @@ async def test_a_late_worker_is_refused(cache: AsyncSessionCache) -> None:
     with pytest.raises(LeaseLost):
         await prune.run(cache, 0, limit=10, lease=late)
     assert await cache.transcripts.count("a") == 3
+
+
+TWO_CALLS = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1"}, {"id": "c2"}]}
+RESULT_2 = {"role": "tool", "tool_call_id": "c2", "content": "43"}
+USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "c1"}, {"type": "tool_use", "id": "c2"}]}
+PARALLEL = [
+    [TWO_CALLS, RESULT, RESULT_2],
+    [TWO_CALLS, RESULT, {"role": "user", "content": "wait"}, RESULT_2],
+    [
+        USE,
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1"}]},
+        {"role": "user", "content": [{"type": "text"}, {"type": "tool_result", "tool_use_id": "c2"}]},
+    ],
+    [
+        {"type": "function_call", "call_id": "c1"},
+        {"type": "function_call", "call_id": "c2"},
+        {"type": "function_call_output", "call_id": "c2"},
+        {"role": "user", "content": "wait"},
+        {"type": "function_call_output", "call_id": "c1"},
+    ],
+    [
+        {"role": "assistant", "content": [{"toolUse": {"toolUseId": "c1"}}]},
+        {"role": "user", "content": [{"toolResult": {"toolUseId": "c1"}}]},
+    ],
+    [{"role": "model", "parts": [{"functionCall": {}}]}, {"role": "user", "parts": [{"functionResponse": {}}]}],
+]
+
+
+@pytest.mark.engines("fakeredis", "valkey")
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("limit", ["messages", "bytes", "age"])
+@pytest.mark.parametrize("group", PARALLEL)
+async def test_parallel_calls_stay_with_their_results(
+    cache: AsyncSessionCache, group: list[dict[str, object]], limit: str, *, sealed: bool
+) -> None:
+    """Whatever the limit and wherever it falls, calls made at once go with all of their results, or stay with them."""
+    messages: list[dict[str, object]] = [{"role": "user", "content": "q"}, *group, {"role": "user", "content": "z"}]
+    now = cache.keys.now_override_ms = int(time.time() * 1000)
+    for kept in range(1, len(messages)):
+        name = f"s{kept}"
+        cache.keys.now_override_ms = now
+        await cache.transcripts.append(name, messages)
+        if sealed:
+            cache.keys.now_override_ms = now + HOUR_MS
+            await compact.run(cache, 0, limit=100)
+        sizes = [len(entry.payload) for entry in (await cache.transcripts.list(name)).items]
+        policy = {
+            "messages": RetentionPolicy(keep_messages=kept),
+            "bytes": RetentionPolicy(keep_bytes=sum(sizes[-kept:])),
+            "age": RetentionPolicy(keep_age_ms=1),
+        }[limit]
+        cache.keys.now_override_ms = now + HOUR_MS
+        await cache.transcripts.append(name, {"role": "user", "content": "new"})
+        await cache.upkeep.trim(0, [name], policy)
+        left = [message for message in (await cache.transcripts.list(name)).messages if message in group]
+        assert left in ([], group)
+    cache.keys.now_override_ms = None
+
+
+async def test_a_long_run_of_tools_does_not_stop_it(cache: AsyncSessionCache) -> None:
+    """A transcript in which nothing may be cut for a thousand messages is cut behind them."""
+    messages: list[Any] = [{"role": "user"}, CALL, *[RESULT] * 1_200, {"role": "user", "content": "z"}]
+    await cache.transcripts.save("long", messages)
+    await cache.retention.save(RetentionPolicy(keep_messages=1))
+    report = await prune.run(cache, 0, limit=10)
+    assert report.details["messages"] == 1_202
+    assert (await cache.transcripts.list("long")).messages == [{"role": "user", "content": "z"}]

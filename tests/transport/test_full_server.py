@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessioncache import AsyncSessionCache, BackendFull, Session
+from sessioncache import AsyncSessionCache, BackendFull, RetentionPolicy, Session
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.entities import EntityMention, Relationship
 from sessioncache.freshness import SourceReference, WholeFile
-from sessioncache.maintenance import expire
+from sessioncache.maintenance import JOBS, expire
 from sessioncache.testing import check_keys, scan_keys
 
 HASTY: dict[str, Any] = {"call_timeout_ms": 30, "retry_wait_max_ms": 5, "shards": 4}
@@ -197,3 +198,26 @@ async def test_a_write_to_an_overdue_session_of_a_full_server(full_server: Embed
         assert (stats.sessions, stats.messages, stats.entries) == (1, 0, 1)
     with full_server_client(full_server) as client:
         assert [problem for problem in check_keys(scan_keys(client)) if "expiry" not in problem] == []
+
+
+async def test_every_job_runs_on_a_full_server(full_server: EmbeddedServer, tmp_path: Path) -> None:
+    """Without memory, every job that works on shards comes through, under its lease, and keeps where it came to."""
+    async with AsyncSessionCache.from_url(
+        full_server.url, namespace="acme", shards=1, call_timeout_ms=500, archive_url=str(tmp_path)
+    ) as cache:
+        await cache.retention.save(RetentionPolicy(keep_messages=200, summarise_messages=50))
+        for n in range(150):
+            await cache.transcripts.append(f"s{n}", [{"role": "user", "content": f"{n} {m}"} for m in range(3)])
+        await cache.transcripts.save("long", [{"role": "user", "content": str(n)} for n in range(400)])
+        await furnish(cache, "chat")
+        fill_up(full_server)
+        for name, job in JOBS.items():
+            if name == "summarise":
+                # A summary is a write like any other.
+                continue
+            lease = await cache.upkeep.acquire(0, name, holder="worker", ttl_ms=60_000)
+            assert lease is not None
+            report = await job.run(cache, 0, limit=120, lease=lease)
+            assert report.batches > 0 or name in ("expire", "archive"), name
+            assert await cache.upkeep.release(lease)
+        assert await cache.transcripts.count("long") == 200
