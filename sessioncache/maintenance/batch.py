@@ -134,7 +134,11 @@ class Batches:
         self._seen, self._changed = report.examined, report.changed
         fields = {"job": report.job, "namespace": self._cache.keys.namespace, "shard": report.shard}
         fields |= {"batch": report.batches, "examined": sessions, "changed": changed}
-        log.info("batch", extra={"fields": fields | ({"dry_run": True} if self.dry_run else {})})
+        log.log(
+            logging.INFO if changed else logging.DEBUG,
+            "batch",
+            extra={"fields": fields | ({"dry_run": True} if self.dry_run else {})},
+        )
         if self._progress is not None:
             self._progress(report)
         if self._paced:

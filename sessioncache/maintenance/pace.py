@@ -7,8 +7,8 @@ at least as long: agents whose calls are quick wait for one small batch at most,
 
 ```
 a session of a batch takes   usual ──────┐ twice as long ┌───── usual ─────
-sessions in a batch          100 100 100 50  25  25  25   34  46  62  83 100
-rest, in times of the batch    1   1   1  2   4   8   9    6   4  2.7 1.8 1.2 1
+sessions in a batch          160 160 160 80  50  50  67   90 121 160
+rest, in times of the batch    1   1   1  2   4   4  2.7 1.8 1.2   1
 ```
 """
 
@@ -22,15 +22,15 @@ __all__ = ["BATCH", "BATCH_MIN", "Pace", "next_pace"]
 BATCH: Final = 500
 """Most sessions in one round trip."""
 
-BATCH_MIN: Final = 25
+BATCH_MIN: Final = 50
 """Fewest: work goes on, however busy the server is."""
 
 BATCH_S: Final = 0.008
 """What a batch may usually take."""
 
 REST_MIN: Final = 1.0
-REST_MAX: Final = 9.0
-"""Shortest and longest rest, in times of what the batch took: work takes half of one connection's time, or a tenth."""
+REST_MAX: Final = 4.0
+"""Shortest and longest rest, in times of what the batch took: work takes half of one connection's time, or a fifth."""
 
 REST_S_MAX: Final = 1.0
 
@@ -46,9 +46,9 @@ FEW: Final = 16
 GROWTH: Final = 4 / 3
 CALMING: Final = 2 / 3
 FOLLOW_DOWN: Final = 0.3
-FOLLOW_UP: Final = 0.005
-"""How quickly a batch that takes longer becomes the usual: within a few hundred, so that work on a server that stays
-busy is slow for a while, and not for ever."""
+FOLLOW_UP: Final = 0.02
+"""How quickly a batch that takes longer becomes the usual: within some dozens, so that work on a server that stays busy
+is slow for a while, and not for ever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,12 @@ FINDINGS: Final = {
 }
 """The keys of `Report.details`: what background jobs find and do."""
 
-RUN_OUTCOMES: Final = ("done", "partial", "skipped", "lost", "retried", "failed", "cancelled")
+RUN_OUTCOMES: Final = (
+    *("done", "partial", "skipped", "lost", "retried", "failed", "timed_out", "cancelled", "unknown"),
+)
 """How a run of a job ends: all done; the limit reached; somebody else had the shard; the lease was taken over; the
-server was away and the run is repeated; an error; stopped."""
+server was away and the run is repeated; an error; out of time, and goes on later; stopped with its worker; handed back,
+for a newer release has put it in."""
 
 CALL_OUTCOMES: Final = (
     "ok",

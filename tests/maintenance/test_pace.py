@@ -12,7 +12,7 @@ from sessioncache.maintenance import prune
 from sessioncache.maintenance.batch import pace_of
 from sessioncache.maintenance.pace import BATCH, BATCH_MIN, BATCH_S, REST_MAX, REST_MIN, Pace, next_pace
 
-EACH_S = 0.0001
+EACH_S = 0.00004
 
 
 def after(pace: Pace, batches: int, *, each_s: float, together: int = 1) -> Pace:
@@ -23,7 +23,7 @@ def after(pace: Pace, batches: int, *, each_s: float, together: int = 1) -> Pace
 
 
 def test_a_slow_batch_makes_the_next_one_smaller_and_the_rest_longer() -> None:
-    """Where sessions take three times as long as usual, batches are halved and rests doubled, down to a bound."""
+    """Where sessions take three times as long as usual, batches are halved and rests doubled, down to bounds."""
     calm = after(Pace(), 20, each_s=EACH_S)
     slow = after(calm, 1, each_s=3 * EACH_S)
     assert slow.batch == calm.batch // 2
@@ -47,7 +47,7 @@ def test_what_is_slow_for_long_becomes_usual() -> None:
 
 
 def test_a_batch_is_never_long() -> None:
-    """Calm or not, a batch takes about 8 ms at most, as long as that is 25 sessions or more."""
+    """Calm or not, a batch takes about 8 ms at most, as long as that is 50 sessions or more."""
     assert after(Pace(), 50, each_s=EACH_S).batch == pytest.approx(BATCH_S / EACH_S, abs=1)
     assert after(Pace(), 50, each_s=0.000001).batch == BATCH
     assert after(Pace(), 50, each_s=0.01).batch == BATCH_MIN

@@ -93,7 +93,7 @@ def test_settings_have_their_bounds() -> None:
         "minimum": 1,
         "maximum": 64,
     }
-    assert known["tick_every_s"]["enum"] == [number for number in range(1, 61) if 60 % number == 0]
+    assert (known["tick_every_s"]["minimum"], known["tick_every_s"]["maximum"]) == (1, 60)
     assert known["log_level"]["enum"] == ["debug", "info", "warning", "error"]
     assert not set(chart.OWN_WORKER_VALUES) & set(known)
 

@@ -13,11 +13,14 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sessioncache import AsyncSessionCache
 from sessioncache.embedded import EmbeddedServer
+from sessioncache_workers.office import Office
+from sessioncache_workers.settings import cache_settings, load_settings
 
 LIMIT_S = 90
 POLL_S = 0.02
@@ -27,6 +30,7 @@ QUICK = {
     "SESSIONCACHE_WORKER_TICK_EVERY_S": "1",
     "SESSIONCACHE_WORKER_POLL_DELAY_MS": "50",
     "SESSIONCACHE_WORKER_LEASE_TTL_MS": "1000",
+    "SESSIONCACHE_WORKER_RELIEVE_EVERY_S": "0.5",
     "SESSIONCACHE_WORKER_PRUNE_EVERY_S": "1",
     "SESSIONCACHE_WORKER_RECONCILE_EVERY_S": "1",
     "SESSIONCACHE_WORKER_GAUGES_EVERY_S": "0.2",
@@ -48,6 +52,23 @@ async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:
         raise AssertionError(f"this did not happen within {LIMIT_S} s: {what}") from None
 
 
+async def fill(cache: AsyncSessionCache, count: int) -> None:
+    """So many sessions."""
+    for first in range(0, count, 100):
+        numbers = range(first, min(first + 100, count))
+        await asyncio.gather(*(cache.transcripts.append(f"s{number}", {"n": number}) for number in numbers))
+
+
+async def stored(cache: AsyncSessionCache) -> int:
+    """Sessions that are not swept, overdue or not."""
+    return sum(shard.sessions for shard in await cache.stats.shards())
+
+
+async def swept(cache: AsyncSessionCache) -> bool:
+    """Whether none is left."""
+    return await stored(cache) == 0
+
+
 class WorkerProcess:
     """`python -m sessioncache_workers`, its log and its health port."""
 
@@ -66,17 +87,22 @@ class WorkerProcess:
         """What it has written."""
         return self._log.read_text(encoding="utf-8")
 
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of its log."""
+        return [json.loads(line) for line in self.log.splitlines()]
+
     async def started(self) -> None:
         """Wait until it listens."""
 
         async def listens() -> bool:
             assert self.process.poll() is None, self.log
-            return " health=" in self.log
+            return '"health": ' in self.log
 
         await until(listens, "the worker listens")
 
     def _get(self, page: str) -> tuple[int, bytes]:
-        found = re.search(r"health=(\S+)", self.log)
+        found = re.search(r'"health": "([^"]+)"', self.log)
         assert found is not None, self.log
         try:
             with urllib.request.urlopen(f"{found.group(1)}/{page}", timeout=10) as answer:  # noqa: S310 - its own port
@@ -140,3 +166,14 @@ def start(server: EmbeddedServer, namespace: str, tmp_path: Path) -> Iterator[Ca
     for worker in started:
         worker.process.kill()
         worker.process.wait()
+
+
+@pytest.fixture
+async def office(server: EmbeddedServer, cache: AsyncSessionCache, namespace: str) -> AsyncIterator[Office]:
+    """What the parts of a process share; its namespace was created by `cache`."""
+    settings = load_settings(namespaces=(namespace,), max_jobs=2, tick_every_s=60)
+    made = Office(settings, cache_settings(url=server.url))
+    await made.find_namespaces()
+    assert made.caches[namespace].keys.shards == cache.keys.shards
+    yield made
+    await made.aclose()

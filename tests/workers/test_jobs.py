@@ -4,47 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from arq import Retry
-from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.constants import in_progress_key_prefix
 from arq.worker import Worker
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
-from sessioncache.embedded import EmbeddedCluster, EmbeddedServer
+from sessioncache.embedded import EmbeddedServer
 from sessioncache.errors import BackendUnavailable, LeaseLost
 from sessioncache.maintenance import Report
 from sessioncache.upkeep import ShardLease
 from sessioncache_workers import jobs as jobs_module
 from sessioncache_workers import worker as worker_module
 from sessioncache_workers.__main__ import watch
-from sessioncache_workers.jobs import JOBS, Run, shard_job
+from sessioncache_workers.jobs import run_shard, shard_job
 from sessioncache_workers.office import OFFICE, Office
-from sessioncache_workers.queue import ABORT_SLOT
-from sessioncache_workers.schedule import tick
+from sessioncache_workers.queue import JobId
 from sessioncache_workers.settings import cache_settings, load_settings
 from sessioncache_workers.worker import ShardWorker, make_worker
 from tests.workers.conftest import until
-
-
-@pytest.fixture
-async def office(server: EmbeddedServer, namespace: str) -> AsyncIterator[Office]:
-    """What the jobs of a process share."""
-    settings = load_settings(namespaces=(namespace,), max_jobs=2, tick_every_s=60)
-    made = Office(settings, cache_settings(url=server.url, shards=2))
-    yield made
-    await made.aclose()
-
-
-def runs(office: Office, job: str, outcome: str) -> float:
-    """How many runs ended so."""
-    return office.registry.get_sample_value("sessioncache_worker_runs_total", {"task": job, "outcome": outcome}) or 0.0
+from tests.workers.inside import put_in, queued, runs, work
 
 
 async def test_a_shard_that_is_held_is_left_quietly(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
@@ -53,7 +36,7 @@ async def test_a_shard_that_is_held_is_left_quietly(office: Office, cache: Async
     await cache.transcripts.append("a", {"n": 1})
     shard = cache.keys.shard_of("a")
     assert await cache.upkeep.acquire(shard, "expire", holder="somebody else", ttl_ms=60_000)
-    await JOBS["expire"]({OFFICE: office}, namespace, shard)
+    await run_shard(office, "expire", namespace, shard)
     assert runs(office, "expire", "skipped") == 1
     assert (await cache.stats.shards())[shard].sessions == 1
 
@@ -62,7 +45,7 @@ async def test_idle_sessions_are_sealed(office: Office, cache: AsyncSessionCache
     """The job compact seals what nobody has written to for an hour, and says so in the metrics."""
     await cache.transcripts.append("a", [{"n": 1}, {"n": 2}])
     office.caches[namespace].keys.now_override_ms = int(time.time() * 1000) + 3_700_000
-    await JOBS["compact"]({OFFICE: office}, namespace, cache.keys.shard_of("a"))
+    await run_shard(office, "compact", namespace, cache.keys.shard_of("a"))
     found = {"task": "compact", "finding": "sealed_messages"}
     assert runs(office, "compact", "done") == 1
     assert office.registry.get_sample_value("sessioncache_worker_findings_total", found) == 2
@@ -71,37 +54,82 @@ async def test_idle_sessions_are_sealed(office: Office, cache: AsyncSessionCache
 
 async def test_a_job_gives_its_lease_back(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
     """After a job, the shard is free at once."""
-    await JOBS["prune"]({OFFICE: office}, namespace, 0)
+    await run_shard(office, "prune", namespace, 0)
     assert runs(office, "prune", "done") == 1
     assert await cache.upkeep.acquire(0, "prune", holder="the next", ttl_ms=1_000)
 
 
-async def test_a_job_that_is_fenced_out_ends(office: Office, namespace: str) -> None:
+async def test_a_job_that_is_fenced_out_ends(office: Office, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that loses its lease counts as lost and is not repeated."""
 
     async def run(*_args: object, **_options: object) -> Report:
         raise LeaseLost("taken over")
 
-    await shard_job("expire", run, lambda _settings: 1)({OFFICE: office}, namespace, 0)
+    work(monkeypatch, "expire", run)
+    await run_shard(office, "expire", namespace, 0)
     assert runs(office, "expire", "lost") == 1
     assert office.registry.get_sample_value("sessioncache_worker_leases_lost_total", {"task": "expire"}) == 1
 
 
-async def test_a_job_is_repeated_when_redis_was_away(office: Office, namespace: str) -> None:
-    """A run that met an absent server is put back, later at each try."""
+async def test_a_job_whose_server_was_away_is_due_again(
+    office: Office, cache: AsyncSessionCache, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that met an absent server gives its shard back and leaves no trace, so that the next tick puts it in."""
 
     async def run(*_args: object, **_options: object) -> Report:
         raise BackendUnavailable("no connection")
 
-    with pytest.raises(Retry) as first:
-        await shard_job("prune", run, lambda _settings: 1)({OFFICE: office, "job_try": 1}, namespace, 0)
-    with pytest.raises(Retry) as second:
-        await shard_job("prune", run, lambda _settings: 1)({OFFICE: office, "job_try": 2}, namespace, 0)
-    assert (first.value.defer_score or 0) < (second.value.defer_score or 0)
-    assert runs(office, "prune", "retried") == 2
+    work(monkeypatch, "prune", run)
+    await run_shard(office, "prune", namespace, 0)
+    assert runs(office, "prune", "retried") == 1
+    assert await cache.upkeep.acquire(0, "prune", holder="the next", ttl_ms=1_000)
+    assert not (await cache.schedule.look(["prune"])).shards[0].passed_ms
 
 
-async def test_jobs_hold_the_lease_they_work_under(office: Office, cache: AsyncSessionCache, namespace: str) -> None:
+async def test_a_job_that_fails_is_left_alone_for_a_while(
+    office: Office, cache: AsyncSessionCache, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that breaks keeps its shard's lease until that runs out, so that it is not tried at every tick."""
+
+    async def run(*_args: object, **_options: object) -> Report:
+        raise ValueError("chat-of-somebody is broken")
+
+    work(monkeypatch, "prune", run)
+    await run_shard(office, "prune", namespace, 0)
+    assert runs(office, "prune", "failed") == 1
+    assert await cache.upkeep.acquire(0, "prune", holder="the next", ttl_ms=1_000) is None
+
+
+async def test_a_job_that_is_out_of_time_is_no_cancelled_one(
+    server: EmbeddedServer, cache: AsyncSessionCache, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that takes too long is stopped, gives its shard back, and counts as timed out."""
+    settings = load_settings(namespaces=(namespace,)).model_copy(update={"job_timeout_s": 0.05})
+    office = Office(settings, cache_settings(url=server.url))
+    await office.find_namespaces()
+    work(monkeypatch, "prune", Gate().run)
+    await run_shard(office, "prune", namespace, 0)
+    assert runs(office, "prune", "timed_out") == 1
+    assert runs(office, "prune", "cancelled") == 0
+    assert await cache.upkeep.acquire(0, "prune", holder="the next", ttl_ms=1_000)
+    await office.aclose()
+
+
+async def test_a_pass_is_noted_with_what_it_began_with(
+    office: Office, cache: AsyncSessionCache, namespace: str
+) -> None:
+    """Whoever looks sees that the job came through the shard, and which change was the newest before it."""
+    await cache.transcripts.append("a", {"n": 1})
+    shard = cache.keys.shard_of("a")
+    await run_shard(office, "prune", namespace, shard)
+    seen = (await cache.schedule.look(["prune"])).shards[shard]
+    assert dict(seen.passed_changes) == {"prune": 1}
+    assert seen.passed_ms["prune"] > 0
+
+
+async def test_jobs_hold_the_lease_they_work_under(
+    office: Office, cache: AsyncSessionCache, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While a job runs, nobody else gets its shard."""
     seen: list[ShardLease | None] = []
 
@@ -110,57 +138,60 @@ async def test_jobs_hold_the_lease_they_work_under(office: Office, cache: AsyncS
         assert await cache.upkeep.acquire(shard, "expire", holder="somebody else", ttl_ms=1_000) is None
         return Report("expire", shard)
 
-    await shard_job("expire", cast("Run", run), lambda _settings: 1)({OFFICE: office}, namespace, 1)
+    work(monkeypatch, "expire", run)
+    await run_shard(office, "expire", namespace, 1)
     assert seen[0] is not None
     assert seen[0].job == "expire"
 
 
-async def test_a_job_is_in_the_queue_once(office: Office) -> None:
-    """Putting a job in twice under one id puts it in once, as JSON."""
-    assert await office.queue.enqueue("prune", "ns", 1, job_id="prune:ns:1:7")
-    assert not await office.queue.enqueue("prune", "ns", 1, job_id="prune:ns:1:7")
-    assert await office.queue.redis.zcard(office.queue.name) == 1
-    stored = await office.queue.redis.get(job_key_prefix + "prune:ns:1:7")
-    assert json.loads(stored)["a"] == ["ns", 1]
+async def test_what_a_newer_release_put_in_is_left_in_the_queue(office: Office, namespace: str) -> None:
+    """Jobs that this release does not know, and those of other namespaces, stay for those who know them."""
+    worker = make_worker(office)
+    others = [JobId("polish", namespace, 0), JobId("prune", "elsewhere", 0), JobId("prune", namespace, 99)]
+    await office.queue.put_in([*others, JobId("prune", namespace, 0)])
+    await office.queue.redis.zadd(office.queue.name, {"cron:tick:now": 1})
+    await worker._poll_iteration()
+    await worker.drain(10)
+    assert runs(office, "prune", "done") == 1
+    assert set(await office.queue.jobs()) == {None, *others}
 
 
-async def test_an_unknown_answer_is_looked_into(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where arq says None and the job is not there, it is put in once more."""
-    enqueue_job = office.queue.redis.enqueue_job
-    answers: list[object] = []
-
-    async def torn_first(*args: Any, **options: Any) -> object:
-        answers.append(await enqueue_job(*args, **options) if answers else None)
-        return answers[-1]
-
-    monkeypatch.setattr(office.queue.redis, "enqueue_job", torn_first)
-    assert await office.queue.enqueue("prune", "ns", 1, job_id="prune:ns:1:7")
-    assert len(answers) == 2
+async def test_arguments_of_a_newer_release_are_handed_back(office: Office, namespace: str) -> None:
+    """A job with arguments that this release does not know goes back into the queue."""
+    for args, more in (((namespace, 0, "fast"), {}), ((namespace, "0"), {}), ((namespace, 0), {"mode": "fast"})):
+        with pytest.raises(Retry):
+            await shard_job("prune")({OFFICE: office}, *args, **more)
+    assert runs(office, "prune", "unknown") == 3
 
 
-async def test_a_tick_puts_in_sweeps_of_overdue_shards(
-    office: Office, cache: AsyncSessionCache, namespace: str
-) -> None:
-    """One look at the numbers, and one job for each shard with something due, whoever looks again."""
-    await cache.retention.save(RetentionPolicy(ttl_ms=1))
-    await cache.transcripts.append("a", {"n": 1})
-    for _ in range(2):
-        await tick({OFFICE: office})
-    ids = [name.decode() for name in await office.queue.redis.zrange(office.queue.name, 0, -1)]
-    sweeps = {name.rsplit(":", 1)[0] for name in ids if name.startswith("expire:")}
-    assert sweeps == {f"expire:{namespace}:{cache.keys.shard_of('a')}"}
+async def test_a_job_is_claimed_for_as_long_as_it_is_under_way(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claim on a job is shorter than the job may take, and is renewed as long as its worker lives."""
+    worker = await work_on(office, Gate(), monkeypatch)
+    claim = in_progress_key_prefix + f"prune:{office.settings.namespaces[0]}:0"
+    assert await office.queue.redis.pttl(claim) <= 30_000
+    await office.queue.redis.pexpire(claim, 5_000)
+    worker._held_at = -1_000_000.0
+    await worker._poll_iteration()
+    assert await office.queue.redis.pttl(claim) > 5_000
+    await worker.drain(0.01)
+    await worker.close()
 
 
-async def test_queues_of_one_redis_take_no_ticks_from_each_other(server: EmbeddedServer, namespace: str) -> None:
-    """Workers for other namespaces put the tick of the same second into their own queue, too."""
-    moment = datetime.now(UTC) + timedelta(days=1)
-    for name in (f"{namespace}-a", f"{namespace}-b"):
-        office = Office(load_settings(namespaces=(name,)), cache_settings(url=server.url))
-        worker = make_worker(office)
-        worker.cron_jobs[0].next_run = moment
-        await worker.run_cron(moment, 0.5)
-        assert await office.queue.redis.zcard(office.queue.name) == 1
-        await office.aclose()
+async def test_with_nothing_to_do_it_looks_less_often(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at an empty queue become fewer, down to a bound, and as many as before when something is there."""
+    worker = make_worker(office)
+    worker.poll_delay_s = 0.001
+    for _ in range(8):
+        await worker._poll_iteration()
+        await worker._rest()
+    assert worker._idle == worker_module.IDLE_MAX
+    work(monkeypatch, "prune", Gate().run)
+    await put_in(office)
+    await worker._poll_iteration()
+    await worker._rest()
+    assert worker._idle == 1
+    await worker.drain(0.01)
+    await worker.close()
 
 
 async def test_a_worker_ends_though_its_cancellation_was_lost(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +216,7 @@ async def test_errors_leave_no_slot_behind(office: Office, monkeypatch: pytest.M
     """However often taking a job fails, the worker can still take as many as before."""
     monkeypatch.setattr(worker_module, "PAUSE_FIRST_S", 0)
     worker = make_worker(office)
-    await office.queue.enqueue("prune", office.settings.namespaces[0], 0, job_id="one")
+    await put_in(office)
 
     def broken(*_args: object, **_options: object) -> object:
         raise RedisConnectionError("gone")
@@ -203,13 +234,15 @@ async def test_errors_leave_no_slot_behind(office: Office, monkeypatch: pytest.M
 
 
 async def test_a_server_that_hangs_does_not_hang_the_worker(
-    server: EmbeddedServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+    server: EmbeddedServer, cache: AsyncSessionCache, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where Redis takes a command and does not answer, the worker gives up in time, and goes on when it answers."""
     monkeypatch.setattr(worker_module, "PAUSE_FIRST_S", 0)
     office = Office(load_settings(namespaces=(namespace,)), cache_settings(url=server.url, command_timeout_ms=100))
+    await office.find_namespaces()
+    assert office.caches[namespace].keys.shards == cache.keys.shards
     worker = make_worker(office)
-    await office.queue.enqueue("prune", namespace, 0, job_id="one")
+    await put_in(office)
     server.pause()
     await worker._poll_iteration()
     server.resume()
@@ -220,11 +253,15 @@ async def test_a_server_that_hangs_does_not_hang_the_worker(
     assert runs(office, "prune", "done") == 1
 
 
-async def test_gauges_vanish_while_nobody_can_tell(server: EmbeddedServer, namespace: str) -> None:
+async def test_gauges_vanish_while_nobody_can_tell(
+    server: EmbeddedServer, cache: AsyncSessionCache, namespace: str
+) -> None:
     """While Redis does not answer, the size of a namespace is not shown as it was; afterwards it is shown again."""
     settings = load_settings(namespaces=(namespace,), gauges_every_s=0.02)
     limits = {"command_timeout_ms": 100, "call_timeout_ms": 200}
+    assert cache.keys.namespace == namespace
     office = Office(settings, cache_settings(url=server.url, **limits))
+    await office.find_namespaces()
 
     async def shown() -> bool:
         return office.registry.get_sample_value("sessioncache_namespace_sessions", {"namespace": namespace}) is not None
@@ -243,26 +280,6 @@ async def test_gauges_vanish_while_nobody_can_tell(server: EmbeddedServer, names
     await office.aclose()
 
 
-async def test_a_node_that_hangs_is_passed_over(namespace: str) -> None:
-    """A worker finds the owner of the queue's slot though the first node of its URL takes connections and is silent."""
-    with EmbeddedCluster(nodes=3, appendonly=False) as cluster:
-        owner = next(node for node in cluster.primaries() if _serves(node, ABORT_SLOT))
-        silent = next(node for node in cluster.primaries() if node is not owner)
-        url = f"redis+cluster://127.0.0.1:{silent.port},127.0.0.1:{owner.port}"
-        office = Office(load_settings(namespaces=(namespace,)), cache_settings(url=url, command_timeout_ms=200))
-        silent.pause()
-        try:
-            assert await asyncio.wait_for(office.queue.redis.zcard(office.queue.name), 20) == 0
-        finally:
-            silent.resume()
-            await office.aclose()
-
-
-def _serves(node: EmbeddedServer, slot: int) -> bool:
-    ranges: Any = node.command("CLUSTER", "SLOTS")
-    return any(first <= slot <= last and primary[1] == node.port for first, last, primary, *_replicas in ranges)
-
-
 class Gate:
     """A run that ends when it is let go."""
 
@@ -279,9 +296,9 @@ class Gate:
 
 async def work_on(office: Office, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> ShardWorker:
     """A worker with one job at the gate."""
-    monkeypatch.setitem(JOBS, "prune", shard_job("prune", gate.run, lambda _settings: 1))
+    work(monkeypatch, "prune", gate.run)
     worker = make_worker(office)
-    await office.queue.enqueue("prune", office.settings.namespaces[0], 0, job_id="one")
+    await put_in(office)
     await worker._poll_iteration()
     await asyncio.wait_for(gate.entered.wait(), 10)
     return worker
@@ -292,13 +309,13 @@ async def test_a_job_may_end_before_the_worker_does(office: Office, monkeypatch:
     gate = Gate()
     worker = await work_on(office, gate, monkeypatch)
     draining = asyncio.create_task(worker.drain(10))
-    await office.queue.enqueue("prune", office.settings.namespaces[0], 1, job_id="two")
+    await put_in(office, shard=1)
     await worker._poll_iteration()
     gate.open.set()
     await draining
     await worker.close()
     assert runs(office, "prune", "done") == 1
-    assert await office.queue.redis.zrange(office.queue.name, 0, -1) == [b"two"]
+    assert await queued(office) == ["prune:1"]
 
 
 async def test_a_job_that_does_not_end_stays_in_the_queue(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,8 +324,8 @@ async def test_a_job_that_does_not_end_stays_in_the_queue(office: Office, monkey
     await worker.drain(0.01)
     await worker.close()
     assert runs(office, "prune", "cancelled") == 1
-    assert await office.queue.redis.zrange(office.queue.name, 0, -1) == [b"one"]
-    assert not await office.queue.redis.exists(in_progress_key_prefix + "one")
+    assert await queued(office) == ["prune:0"]
+    assert await office.queue.free([f"prune:{office.settings.namespaces[0]}:0".encode()])
 
 
 async def test_a_server_that_hangs_does_not_hold_up_the_end(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,18 +345,6 @@ async def test_a_server_that_hangs_does_not_hold_up_the_end(office: Office, monk
     await asyncio.wait_for(worker.close(), 10)
     assert releasing == ["begun"]
     assert runs(office, "prune", "cancelled") == 1
-
-
-async def test_a_finished_period_is_not_put_in_again(office: Office) -> None:
-    """The queue remembers a period's id for some ticks after its job has ended."""
-    worker = make_worker(office)
-    job = ("prune", office.settings.namespaces[0], 0)
-    assert await office.queue.enqueue(*job, job_id="prune:0:7")
-    await worker._poll_iteration()
-    await asyncio.gather(*worker.tasks.values())
-    assert runs(office, "prune", "done") == 1
-    assert not await office.queue.enqueue(*job, job_id="prune:0:7")
-    assert await office.queue.redis.zcard(office.queue.name) == 0
 
 
 async def test_a_cancellation_that_the_driver_swallows(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

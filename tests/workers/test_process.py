@@ -10,28 +10,11 @@ import pytest
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
 from sessioncache.embedded import EmbeddedCluster, EmbeddedSentinel, EmbeddedServer
-from tests.workers.conftest import LIMIT_S, WorkerProcess, until
+from tests.workers.conftest import LIMIT_S, WorkerProcess, fill, stored, swept, until
 
 pytestmark = pytest.mark.timeout(300)
 
 Start = Callable[..., WorkerProcess]
-
-
-async def fill(cache: AsyncSessionCache, count: int) -> None:
-    """So many sessions."""
-    for first in range(0, count, 100):
-        numbers = range(first, min(first + 100, count))
-        await asyncio.gather(*(cache.transcripts.append(f"s{number}", {"n": number}) for number in numbers))
-
-
-async def stored(cache: AsyncSessionCache) -> int:
-    """Sessions that are not swept, overdue or not."""
-    return sum(shard.sessions for shard in await cache.stats.shards())
-
-
-async def swept(cache: AsyncSessionCache) -> bool:
-    """Whether none is left."""
-    return await stored(cache) == 0
 
 
 async def test_overdue_sessions_are_swept(start: Start, cache: AsyncSessionCache) -> None:
@@ -72,8 +55,8 @@ async def test_a_signal_ends_it_well(start: Start, cache: AsyncSessionCache, num
     worker = start()
     await worker.started()
     assert await worker.end(number) == 0
-    assert "event=stopped" in worker.log
-    assert " level=error " not in worker.log
+    assert [line["event"] for line in worker.lines][-1] == "stopped"
+    assert not [line for line in worker.lines if line["level"] == "error"]
 
 
 async def test_a_killed_worker_is_replaced(start: Start, cache: AsyncSessionCache, server: EmbeddedServer) -> None:
@@ -174,6 +157,31 @@ async def test_gauges_show_the_namespace(start: Start, cache: AsyncSessionCache,
     await until(shown, "the gauge shows 7 sessions")
 
 
+async def test_the_queue_may_be_on_another_server(
+    start: Start, cache: AsyncSessionCache, server: EmbeddedServer
+) -> None:
+    """With a queue of its own no key of arq lies beside the sessions, and the loss of all its keys loses no work."""
+    await cache.retention.save(RetentionPolicy(ttl_ms=300))
+    with EmbeddedServer(appendonly=False) as queue:
+        worker = start(SESSIONCACHE_QUEUE_URL=queue.url)
+        await worker.started()
+        await fill(cache, 10)
+        await until(lambda: swept(cache), "all are swept")
+        await asyncio.to_thread(queue.kill)
+
+        async def is_not_ready() -> bool:
+            ready, checks = await worker.checks()
+            return not ready and checks["queue"] != "ok" and checks["sessions"] == "ok"
+
+        await until(is_not_ready, "it notices that the queue is away")
+        await fill(cache, 10)
+        await asyncio.to_thread(queue.start)
+        await until(lambda: swept(cache), "all are swept again")
+        assert await asyncio.to_thread(server.command, "KEYS", "*arq*") == []
+        assert await asyncio.to_thread(queue.command, "KEYS", "sc:*") == []
+        assert await worker.end() == 0
+
+
 async def test_on_a_cluster_the_queue_has_one_slot(start: Start, namespace: str) -> None:
     """A cluster carries queue and sessions; every key of the queue lies in one slot, on its owner."""
     with EmbeddedCluster(nodes=3, appendonly=False) as cluster:
@@ -190,11 +198,15 @@ async def test_on_a_cluster_the_queue_has_one_slot(start: Start, namespace: str)
                 assert all(b"{arq:abort}" in key for key in keys if isinstance(key, bytes))
 
 
-async def test_under_sentinel_queue_and_sessions_follow_the_primary(start: Start, namespace: str) -> None:
-    """After a failover the worker goes on with the server that was promoted."""
+@pytest.mark.parametrize("what", ["queue and sessions", "queue"])
+async def test_under_sentinel_queue_and_sessions_follow_the_primary(
+    start: Start, server: EmbeddedServer, namespace: str, what: str
+) -> None:
+    """After a failover the worker goes on with the server that was promoted, also where that has the queue alone."""
     with EmbeddedSentinel(replicas=1, sentinels=1) as group:
-        async with AsyncSessionCache.from_url(group.url, namespace=namespace, shards=2) as cache:
-            worker = start(url=group.url)
+        url = server.url if what == "queue" else group.url
+        async with AsyncSessionCache.from_url(url, namespace=namespace, shards=2) as cache:
+            worker = start(url=url, SESSIONCACHE_QUEUE_URL=group.url)
             await worker.started()
             await until(worker.is_ready, "it is ready")
             lost = group.master()
@@ -211,11 +223,11 @@ async def test_under_sentinel_queue_and_sessions_follow_the_primary(start: Start
     "name, value, word",
     [
         ("SESSIONCACHE_WORKER_PORT", "http", "SESSIONCACHE_WORKER_PORT"),
-        ("SESSIONCACHE_WORKER_TICK_EVERY_S", "7", "divide 60"),
+        ("SESSIONCACHE_WORKER_TICK_EVERY_S", "61", "SESSIONCACHE_WORKER_TICK_EVERY_S"),
+        ("SESSIONCACHE_WORKER_RELIEVE_LOW", "0.5", "without SESSIONCACHE_WORKER_RELIEVE_HIGH"),
         ("SESSIONCACHE_WORKER_JOB_TIMEOUT_S", "3600", "SESSIONCACHE_WORKER_JOB_TIMEOUT_S"),
         ("SESSIONCACHE_NAMESPACES", "a b", "a b"),
         ("SESSIONCACHE_QUEUE_URL", "http://x", "unknown scheme"),
-        ("SESSIONCACHE_SHARDS", "3", "shard"),
     ],
 )
 async def test_bad_settings_end_it_with_a_sentence(

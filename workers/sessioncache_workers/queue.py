@@ -1,6 +1,14 @@
 """The queue: arq on the Redis of the sessions, or on one of its own.
 
-The rule of this module: every job has an id that says what it is, so that putting it in twice is the same as once.
+The rule of this module: every job has an id that says what it is, `<job>:<namespace>:<shard>`, so that it is in the
+queue once, however often it is put in. Nothing here reads this machine's clock: the queue is in the order of scores
+that are made from the server's time, and lie so far back that no worker's clock takes them for the future.
+
+```
+score   huge namespace    ●  ●  ●  ●  ●  ●  ●  ●        each job stands a second behind the one before it of the same
+        small namespace          ●                     namespace, so what comes later is soon in front
+                         ◀─ taken from here
+```
 
 arq does not know clusters. All its keys fit into one slot, though, because the one key that it does not let us name,
 `arq:abort`, has the same slot as the hash tag `{arq:abort}`: with that tag in the queue's name and in every job's id,
@@ -11,11 +19,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from arq.connections import ArqRedis
-from arq.constants import job_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.jobs import serialize_job
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis, SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError, ReadOnlyError, RedisError
@@ -27,13 +37,40 @@ from sessioncache.transport.endpoint import Endpoint, parse_url
 from sessioncache.transport.slots import SlotMap
 from sessioncache_workers.settings import WorkerSettings
 
-__all__ = ["Queue"]
+__all__ = ["JobId", "Queue"]
 
 CLUSTER_TAG: Final = "{arq:abort}"
 ABORT_SLOT: Final = 6503
 """Slot of `arq:abort` and of everything that carries the tag."""
 
+BACK_MS: Final = 7 * 86_400_000
+"""How far back scores lie: workers whose clocks are behind by less than this see every job."""
+
+APART_MS: Final = 1_000
+"""By how much a job stands behind the one before it of the same namespace."""
+
+JOB_TTL_MS: Final = 86_400_000
+"""How long a job waits that nobody takes; if there is still something to do then, it is put in again."""
+
+TOGETHER: Final = 100
+"""Most jobs in one transaction."""
+
 Owner: TypeAlias = Callable[[], Awaitable[tuple[str, int]]]
+
+
+class JobId(NamedTuple):
+    """What a job is."""
+
+    name: str
+    namespace: str
+    shard: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The id again; None: it is not one of ours."""
+        name, _, rest = text.removeprefix(CLUSTER_TAG).partition(":")
+        namespace, _, shard = rest.partition(":")
+        return cls(name, namespace, int(shard)) if namespace and shard.isdecimal() else None
 
 
 def to_json(job: dict[str, Any]) -> bytes:
@@ -72,27 +109,83 @@ class Queue:
         )
         """arq's client."""
 
-    def job_id(self, *parts: object) -> str:
-        """The id of a job: what it is, on what, and of which period."""
-        return self._tag + ":".join(map(str, parts))
+    def job_id(self, job: JobId) -> str:
+        """The id of a job as arq knows it."""
+        return f"{self._tag}{job.name}:{job.namespace}:{job.shard}"
 
-    async def enqueue(self, function: str, *args: str | int, job_id: str) -> bool:
-        """Put a job in, unless it is there; whether it was put in now.
+    async def claim_tick(self, holder: str, *, ttl_ms: int) -> bool:
+        """Whether it is this process's turn to look what there is to do: one of all processes, until `ttl_ms` is over.
 
-        arq answers None for a job that exists, but also where the connection broke between WATCH and EXEC and nothing
-        was written. So look, and put it in once more if it is not there.
+        Raises:
+            OutOfMemoryError: the server is full.
         """
-        for _ in range(2):
-            if await self.redis.enqueue_job(function, *args, _job_id=job_id) is not None:
-                return True
-            if await self.redis.exists(job_key_prefix + job_id):
-                return False
-        return False
+        return bool(await self.redis.set(f"{self.name}:tick", holder, nx=True, px=ttl_ms))
+
+    async def jobs(self) -> list[JobId | None]:
+        """Everything in the queue, waiting or running; None stands for what other releases may know. One round trip."""
+        ids: Sequence[bytes] = await self.redis.zrange(self.name, 0, -1)
+        return [JobId.parse(job_id.decode()) for job_id in ids]
+
+    async def put_in(self, jobs: Sequence[JobId], *, queued: Mapping[str, int] | None = None) -> list[JobId]:
+        """Put jobs in, most urgent first, unless they are there; those that were put in now.
+
+        All of a job is written at one moment or nothing, so what is lost with a connection is simply put in again.
+
+        Args:
+            jobs: what to do.
+            queued: how many jobs each namespace has in the queue already.
+        """
+        seconds, micros = await self.redis.time()
+        first = seconds * 1000 + micros // 1000 - BACK_MS
+        ranks = Counter(queued or {})
+        added: list[JobId] = []
+        for at in range(0, len(jobs), TOGETHER):
+            part = jobs[at : at + TOGETHER]
+            async with self.redis.pipeline(transaction=True) as pipe:
+                for job in part:
+                    job_id = self.job_id(job)
+                    pipe.set(job_key_prefix + job_id, _described(job), nx=True, px=JOB_TTL_MS)
+                    pipe.zadd(self.name, {job_id: first + ranks[job.namespace] * APART_MS}, nx=True)
+                    ranks[job.namespace] += 1
+                replies = await pipe.execute()
+            added += [job for job, is_new in zip(part, replies[::2], strict=True) if is_new]
+        return added
+
+    async def forget_old(self) -> int:
+        """Remove what nobody has taken for longer than a job is kept: jobs of a release that is gone, perhaps."""
+        seconds, _micros = await self.redis.time()
+        last = seconds * 1000 - BACK_MS - 2 * JOB_TTL_MS
+        removed: int = await self.redis.zremrangebyscore(self.name, "-inf", last)
+        return removed
+
+    async def free(self, job_ids: Sequence[bytes]) -> list[bytes]:
+        """Those of these jobs that nobody is working on. One round trip, where arq would take four for each job."""
+        if not job_ids:
+            return []
+        held = await self.redis.mget([in_progress_key_prefix + job_id.decode() for job_id in job_ids])
+        return [job_id for job_id, is_held in zip(job_ids, held, strict=True) if is_held is None]
+
+    async def hold_on(self, job_ids: Sequence[str], *, ttl_ms: int) -> None:
+        """Keep jobs that this process is working on from others for so long from now on. One round trip."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.pexpire(in_progress_key_prefix + job_id, ttl_ms)
+            await pipe.execute()
+
+    async def let_go(self, job_id: str) -> None:
+        """Let others have a job that could not be begun. Works on a full server."""
+        await self.redis.delete(in_progress_key_prefix + job_id)
 
     async def aclose(self) -> None:
         """Close every connection."""
         for client in (self.redis, *self._besides):
             await client.aclose(close_connection_pool=True)
+
+
+def _described(job: JobId) -> bytes:
+    """A job as arq reads it."""
+    described: bytes = serialize_job(job.name, (job.namespace, job.shard), {}, None, 0, serializer=to_json)
+    return described
 
 
 def _pool(settings: Settings, endpoint: Endpoint) -> tuple[ConnectionPool, list[Redis]]:

@@ -5,17 +5,21 @@ The rule of this module: a setting exists here, or in `sessioncache.settings`, o
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sessioncache.errors import ConfigurationError
+from sessioncache.maintenance.jobs import JOBS
 from sessioncache.settings import Settings, check_namespace
 
 __all__ = ["WorkerSettings", "cache_settings", "load_settings"]
 
 JOB_TIMEOUT_S_MAX: Final = 60
+LOW_BELOW: Final = 0.1
+"""How far below the high mark the low one is, unless it is set."""
 
 
 class WorkerSettings(BaseSettings):
@@ -48,13 +52,16 @@ class WorkerSettings(BaseSettings):
     """Most shard jobs at a time in this process."""
 
     job_timeout_s: int = Field(default=JOB_TIMEOUT_S_MAX, ge=1, le=JOB_TIMEOUT_S_MAX)
-    """Longest run of one job. After a crash its jobs are taken up again 10 s later than this."""
+    """Longest run of one job; what is not done then goes on at the next tick."""
 
     max_tries: int = Field(default=3, ge=1, le=20)
-    """How often a job is tried whose server was away, or whose worker died."""
+    """How often a job is begun whose worker died or was stopped. After that it is put in again, if it is still due."""
 
     poll_delay_ms: int = Field(default=500, ge=10, le=10_000)
-    """Pause between two looks at the queue."""
+    """Pause between two looks at the queue; with nothing to do, up to four times as long."""
+
+    namespace_jobs_max: int = Field(default=128, ge=1, le=4096)
+    """Most jobs of one namespace in the queue. What is due beyond it is put in later, the most urgent first."""
 
     lease_ttl_ms: int = Field(default=30_000, ge=100, le=600_000)
     """How long a shard stays claimed by a worker that died."""
@@ -63,31 +70,57 @@ class WorkerSettings(BaseSettings):
     """Time from SIGTERM to SIGKILL (`terminationGracePeriodSeconds`): jobs under way may end in the most of it."""
 
     tick_every_s: int = Field(default=5, ge=1, le=60)
-    """How often to look which shards have something to do: a divisor of 60, as the queue's schedule knows seconds."""
+    """How often somebody looks which shards have something to do; one process does it for all."""
 
-    prune_every_s: int = Field(default=300, ge=1)
-    """How often each shard's transcripts are trimmed."""
+    expire_every_s: int = Field(default=1, ge=0)
+    """How often a shard is swept at most, as long as sessions of it are overdue; 0, here and below: never."""
 
-    reconcile_every_s: int = Field(default=3_600, ge=1)
-    """How often each shard's lists and totals are compared with its records."""
+    prune_every_s: int = Field(default=300, ge=0)
+    """How often each shard's transcripts are trimmed. Where nothing changes: every 12 times."""
 
-    compact_every_s: int = Field(default=300, ge=1)
+    reconcile_every_s: int = Field(default=3_600, ge=0)
+    """How often each shard's lists and totals are compared with its records. Where nothing changes: every 6 times."""
+
+    compact_every_s: int = Field(default=300, ge=0)
     """How often each shard's messages that are seldom needed are compressed."""
+
+    collect_every_s: int = Field(default=86_400, ge=0)
+    """How often each shard is looked through for what nothing needs any more."""
+
+    archive_every_s: int = Field(default=60, ge=0)
+    """How often each shard is looked at for sessions that expire soon, where an archive is set."""
 
     expire_limit: int = Field(default=20_000, ge=1)
     """Most sessions that one sweep of a shard removes; the next tick goes on."""
 
     examine_limit: int = Field(default=1_000_000, ge=1)
-    """Most sessions of a shard that one run of prune or reconcile looks at."""
+    """Most sessions of a shard that one run of any job without a limit of its own looks at."""
 
     compact_limit: int = Field(default=20_000, ge=1)
     """Most sessions of a shard that one run of compact looks at; the next goes on."""
+
+    relieve_high: float = Field(default=0.0, ge=0, le=1)
+    """Share of `maxmemory`, such as 0.85, above which LIVE sessions are removed, oldest writes first, pinned and leased
+    ones never. 0: live sessions are never removed."""
+
+    relieve_low: float = Field(default=0.0, ge=0, lt=1)
+    """Share of `maxmemory` down to which they are; 0: 0.1 below the high mark."""
+
+    relieve_every_s: float = Field(default=5.0, gt=0)
+    """How often the memory of the servers is looked at, and, while jobs cannot be started because the queue's server is
+    full, what is overdue."""
+
+    relieve_limit: int = Field(default=10_000, ge=1)
+    """Most sessions that are looked at for removal at once; the next look goes on."""
 
     gauges_every_s: float = Field(default=15.0, gt=0)
     """How often the gauges of namespaces are refreshed."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe line that is logged."""
+    """Least severe line that is logged; only `debug` shows ids of sessions."""
+
+    log_format: Literal["json", "text"] = "json"
+    """`json`: an object a line; `text`: `key=value` pairs."""
 
     @field_validator("namespaces", mode="before")
     @classmethod
@@ -99,12 +132,30 @@ class WorkerSettings(BaseSettings):
     def _check(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted({check_namespace(namespace) for namespace in value}))
 
-    @field_validator("tick_every_s")
-    @classmethod
-    def _divides(cls, value: int) -> int:
-        if 60 % value:
-            raise ValueError(f"{value} does not divide 60; use 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60")
-        return value
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.relieve_high and not 0 < self.watermarks["low"] < self.relieve_high:
+            raise ValueError("SESSIONCACHE_WORKER_RELIEVE_LOW has to be between 0 and SESSIONCACHE_WORKER_RELIEVE_HIGH")
+        if self.relieve_low and not self.relieve_high:
+            raise ValueError("SESSIONCACHE_WORKER_RELIEVE_LOW says nothing without SESSIONCACHE_WORKER_RELIEVE_HIGH")
+        return self
+
+    @property
+    def periods(self) -> Mapping[str, int]:
+        """By job: how often each shard's turn comes, in seconds; 0: never."""
+        return {name: getattr(self, f"{name}_every_s", job.every_s or 0) for name, job in JOBS.items()}
+
+    @property
+    def watermarks(self) -> Mapping[str, float]:
+        """Shares of maxmemory between which live sessions are removed: `high` and `low`; empty: they are not."""
+        if not self.relieve_high:
+            return {}
+        return {"high": self.relieve_high, "low": self.relieve_low or self.relieve_high - LOW_BELOW}
+
+    def limit(self, job: str) -> int:
+        """Most sessions of a shard that one run of a job looks at."""
+        limit: int = getattr(self, f"{job}_limit", self.examine_limit)
+        return limit
 
     @property
     def drain_s(self) -> float:
@@ -136,6 +187,6 @@ def _problems(error: ValidationError, prefix: str) -> str:
     found = []
     for item in error.errors(include_url=False, include_input=False):
         name = str(item["loc"][0]) if item["loc"] else ""
-        variable = name if name.startswith("SESSIONCACHE_") else f"{prefix}{name.upper()}"
-        found.append(f"{variable}: {item['msg']}")
+        variable = name if not name or name.startswith("SESSIONCACHE_") else f"{prefix}{name.upper()}"
+        found.append(f"{variable}: {item['msg']}" if variable else item["msg"])
     return "settings cannot work: " + "; ".join(found)
