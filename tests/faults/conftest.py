@@ -76,7 +76,8 @@ class Stem:
 
     def __init__(self, url: str, namespace: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("stem.py")), url, namespace, str(SHARDS)],
+            [sys.executable, "-m", "tests.faults.stem", url, namespace, str(SHARDS)],
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,6 +1,6 @@
 """A process that forks one that runs a job, whenever it is told to: those may be killed, and start at once.
 
-    python stem.py URL NAMESPACE SHARDS
+    python -m tests.faults.stem URL NAMESPACE SHARDS
 
 Each line of its input is a task: `{"job": …, "ttl_ms": …, "batch": …, "sleep_at": …}`. The fork says
 `[pid, "batch", n]` after each batch, and `[pid, "done"]` or `[pid, "lost"]` at its end; the stem says
@@ -23,8 +23,7 @@ from sessioncache import AsyncSessionCache
 from sessioncache.errors import LeaseLost
 from sessioncache.maintenance import Report, relieve
 from sessioncache.maintenance.jobs import JOBS
-
-URL, NAMESPACE, SHARDS = sys.argv[1], sys.argv[2], int(sys.argv[3])
+from tests.faults.summary import options_of
 
 
 def say(*parts: Any) -> None:
@@ -43,7 +42,7 @@ def small_batches(size: int) -> None:
     chunks.__defaults__ = (size,)
 
 
-async def work(task: dict[str, Any]) -> None:
+async def work(task: dict[str, Any], url: str, namespace: str, shards: int) -> None:
     """Run one job over all shards, under their leases."""
     count = 0
 
@@ -54,20 +53,20 @@ async def work(task: dict[str, Any]) -> None:
         if count == task["sleep_at"]:
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    async with AsyncSessionCache.from_url(URL, namespace=NAMESPACE, shards=SHARDS) as cache:
+    async with AsyncSessionCache.from_url(url, namespace=namespace, shards=shards) as cache:
         if task["job"] == "relieve":
             report = await relieve.run(cache, lease_ttl_ms=task["ttl_ms"], progress=progress, **task["options"])
             say("done", report.details)
             return
-        for shard in range(SHARDS):
+        for shard in range(shards):
             lease = None
             while lease is None:
                 lease = await cache.upkeep.acquire(shard, task["job"], holder=task["holder"], ttl_ms=task["ttl_ms"])
                 await asyncio.sleep(0.01)
             try:
-                await JOBS[task["job"]].run(
-                    cache, shard, limit=100_000, lease=lease, lease_ttl_ms=task["ttl_ms"], progress=progress
-                )
+                run: Any = JOBS[task["job"]].run
+                given = {"lease": lease, "lease_ttl_ms": task["ttl_ms"], "progress": progress}
+                await run(cache, shard, limit=100_000, **given, **options_of(task["job"]))
             except LeaseLost:
                 say("lost")
                 return
@@ -83,7 +82,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             small_batches(task["batch"])
-            asyncio.run(work(task))
+            asyncio.run(work(task, sys.argv[1], sys.argv[2], int(sys.argv[3])))
             os._exit(0)
         _pid, status = os.waitpid(child, 0)
         os.write(1, (json.dumps([child, "ended", status]) + "\n").encode())

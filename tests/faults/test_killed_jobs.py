@@ -22,6 +22,7 @@ from sessioncache.maintenance import relieve
 from sessioncache.maintenance.jobs import JOBS
 from tests.faults.conftest import SHARDS, Stem, verdict
 from tests.faults.judge import Promises
+from tests.faults.summary import SUMMARY, options_of
 from tests.faults.writers import Writers, fill
 
 pytestmark = pytest.mark.timeout(120)
@@ -30,10 +31,11 @@ NAMES = [f"s{n}" for n in range(80)]
 AGENTS = ["a0", "a1", "a2", "a0"]
 """Sessions that agents write to; two of them share one."""
 
-PREPARED = {"expire", "archive", "prune", "compact", "collect", "reconcile"}
+PREPARED = {"expire", "archive", "prune", "compact", "summarise", "collect", "reconcile"}
 """Jobs that `prepare` gives something to do. Others may end before anybody can kill them; what they leave is judged."""
 
 HOUR_MS = 3_600_000
+MESSAGES = 6
 LEASE_MS = 200
 
 
@@ -43,11 +45,16 @@ async def prepare(cache: AsyncSessionCache, promises: Promises, server: Embedded
     if job == "prune":
         policy = policy.model_copy(update={"keep_messages": 3})
         promises.kept_at_least = 3
+    if job == "summarise":
+        policy = policy.model_copy(update={"summarise_messages": 4, "summarise_keep": 2})
+        promises.kept_at_least = 2
+        for name in (*NAMES, *AGENTS):
+            promises.unknown[name].add(SUMMARY)
     await cache.retention.save(policy)
     if job == "compact":
         cache.keys.now_override_ms = int(time.time() * 1000) - HOUR_MS // 2
         await cache.retention.save(RetentionPolicy(ttl_ms=24 * HOUR_MS, seal_idle_ms=1))
-    await fill(cache, promises, NAMES)
+    await fill(cache, promises, NAMES, messages=MESSAGES)
     cache.keys.now_override_ms = None
     if job in {"expire", "archive"}:
         await asyncio.gather(*(cache.retention.update(name, ttl_ms=1) for name in NAMES[:60]))
@@ -81,7 +88,8 @@ def _litter(cache: AsyncSessionCache, server: EmbeddedServer) -> None:
 async def finish(cache: AsyncSessionCache, job: str) -> None:
     """Run the job to its end, as the next worker would when the lease of the dead has run out."""
     for shard in range(SHARDS):
-        report = await JOBS[job].run(cache, shard, limit=100_000)
+        run: Any = JOBS[job].run
+        report = await run(cache, shard, limit=100_000, **options_of(job))
         assert report.done, report.notes
         if job == "archive":
             # Only what was archived is swept.
@@ -135,6 +143,8 @@ async def test_a_worker_is_killed_during_a_job(
     if job == "prune":
         # The last messages came after it.
         await finish(cache, job)
+    if job in {"prune", "summarise"}:
+        assert await cache.transcripts.count(NAMES[0]) < MESSAGES
     if job == "archive":
         assert cache.settings.archive_url is not None
         found = archived(Path(cache.settings.archive_url.removeprefix("file://")))
@@ -158,7 +168,8 @@ async def test_a_worker_sleeps_beyond_its_lease(
             while lease is None:
                 lease = await cache.upkeep.acquire(shard, job, holder="the next", ttl_ms=60_000)
                 await asyncio.sleep(0.01)
-            assert (await JOBS[job].run(cache, shard, limit=100_000, lease=lease)).done
+            run: Any = JOBS[job].run
+            assert (await run(cache, shard, limit=100_000, lease=lease, **options_of(job))).done
         if told is not None:
             os.kill(told[0], signal.SIGCONT)
             assert await asyncio.to_thread(stem.until, "lost"), "its late writes were not refused"

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from sessioncache import NO_BASE, AsyncSessionCache, RetentionPolicy, ScriptFailure, Session, audit
+from sessioncache import NO_BASE, AccessDenied, AsyncSessionCache, RetentionPolicy, ScriptFailure, Session, audit
 from sessioncache.entities import EntityMention, Relationship
 from sessioncache.freshness import Function, SourceReference, SymbolId
 from sessioncache.maintenance import compact
@@ -16,6 +16,7 @@ from sessioncache.sessions import lua as sessions_lua
 from sessioncache.transcripts import lua
 from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import LINKED_ROOMS, ArchiveState, RoomPart, StoredPart, Walk
+from sessioncache.wire.keys import Key
 
 OPERATION = "tour-1"
 
@@ -252,7 +253,10 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
     await cache.upkeep.view(shard, after=max(newest - 3, 0), limit=2)
     await cache.upkeep.note(shard, "tour", {"cursor": "here"}, lease=lease)
     await cache.upkeep.noted(shard, "tour", ["cursor"])
-    _cursor, keys = await cache.upkeep.session_keys(shard, cursor=0, limit=1_000)
+    keys: list[Key] = []
+    with suppress(AccessDenied):
+        # Workers may SCAN; agents, whose rights are tried here too, may not.
+        _cursor, keys = await cache.upkeep.session_keys(shard, cursor=0, limit=1_000)
     await cache.upkeep.bound([(key, 60_000) for key in keys if key.endswith(":tombstone")])
     await cache.upkeep.kept_dictionaries(shard)
     await cache.upkeep.used(shard, ["none"])
