@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Final
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.errors import BackendError, SessionCacheError
+from sessioncache.errors import AccessDenied, BackendError, SessionCacheError
 from sessioncache.maintenance import compact
 from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
 from sessioncache.maintenance.links import remove_dead_links
@@ -68,8 +68,11 @@ async def run(
     )
     with batches.timed() as report:
         await remove_dead_links(cache, shard, batches)
-        await _dictionaries(cache, shard, batches)
-        report.done = await _leftovers(cache, shard, batches)
+        try:
+            await _dictionaries(cache, shard, batches)
+            report.done = await _leftovers(cache, shard, batches)
+        except AccessDenied as error:
+            report.note(f"leftovers and dictionaries stay, for this user may not look at all keys (+scan): {error}")
         return report
 
 
@@ -119,7 +122,7 @@ async def _dictionaries(cache: AsyncSessionCache, shard: int, batches: Batches) 
         try:
             needed = await _needed(cache, shard, batches, sealing)
         except SessionCacheError as error:
-            if isinstance(error, BackendError):
+            if isinstance(error, BackendError | AccessDenied):
                 raise
             batches.report.note(f"no dictionary of shard {shard} was removed, for a session cannot be read: {error}")
             return

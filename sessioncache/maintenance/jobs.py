@@ -64,7 +64,13 @@ JOBS: Final[dict[str, Job]] = {
     ),
     "prune": Job(prune.run, "trims transcripts to what the retention keeps", 300, 1_000_000, 12),
     "compact": Job(compact.run, "compresses messages that are seldom needed", 300, 20_000),
-    "summarise": Job(summarise.run, "has long transcripts summarised, where a summariser is set", 300, 10_000),
+    "summarise": Job(
+        summarise.run,
+        "has long transcripts summarised, where a summariser is set",
+        300,
+        10_000,
+        needs="summariser",
+    ),
     "collect": Job(collect.run, "removes dead links, leftovers and dictionaries that nothing needs", 86_400, 1_000_000),
     "reconcile": Job(reconcile.run, "makes lists, links and totals agree with the records", 3_600, 1_000_000, 6),
 }

