@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import Key
+from sessioncache.wire.replies import flat
 
 __all__ = [
     "acl_dry_run",
@@ -49,8 +50,8 @@ def namespace_config(*, config: Key) -> Call[dict[str, str]]:
     """What is stored about a namespace: shards, schema and retention policy; empty where it was never opened."""
 
     def decode(reply: list[bytes]) -> dict[str, str]:
-        names = (name.decode() for name in reply[::2])
-        return dict(zip(names, (value.decode("utf-8", "replace") for value in reply[1::2]), strict=True))
+        told = [part.decode("utf-8", "replace") for part in flat(reply)]
+        return dict(zip(told[::2], told[1::2], strict=True))
 
     return Call("namespaces.get", "HGETALL", (config,), (), decode=decode)
 

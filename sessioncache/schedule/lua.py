@@ -7,6 +7,7 @@ from typing import Any
 
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Keyspace, ShardKeys
+from sessioncache.wire.replies import flat
 
 __all__ = ["clock", "earliest", "passes", "shard_count"]
 
@@ -35,9 +36,8 @@ def earliest(*, shard: ShardKeys) -> Call[int | None]:
     """ZRANGE of a shard's first deadline."""
 
     def decode(reply: list[Any]) -> int | None:
-        # RESP3 has pairs where RESP2 has a flat list.
-        flat = reply if not reply or isinstance(reply[0], bytes) else [part for pair in reply for part in pair]
-        return int(float(flat[1])) if flat else None
+        first = flat(reply)
+        return int(float(first[1])) if first else None
 
     return Call("schedule.earliest", "ZRANGE", (shard.deadlines,), (0, 0, "WITHSCORES"), decode=decode)
 

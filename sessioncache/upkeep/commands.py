@@ -9,6 +9,7 @@ from sessioncache.sealing.models import RawEntry, entry_from
 from sessioncache.upkeep.models import ArchiveState
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys
+from sessioncache.wire.replies import flat
 
 __all__ = [
     "archive_state",
@@ -42,7 +43,7 @@ def archive_state(*, session: SessionKeys) -> Call[ArchiveState | None]:
 
 def record_fields(*, session: SessionKeys) -> Call[list[bytes]]:
     """HGETALL of a record: names and values, alternating."""
-    return Call("upkeep.record_fields", "HGETALL", (session.record,), (), decode=_flat)
+    return Call("upkeep.record_fields", "HGETALL", (session.record,), (), decode=flat)
 
 
 def messages_part(*, session: SessionKeys, start: int, limit: int) -> Call[list[RawEntry]]:
@@ -62,7 +63,7 @@ def hash_part(*, key: Key, cursor: str, limit: int) -> Call[tuple[str, list[byte
 
     def decode(reply: list[Any]) -> tuple[str, list[bytes]]:
         following, pairs = reply
-        return str(int(following)), _flat(pairs)
+        return str(int(following)), flat(pairs)
 
     return Call("upkeep.hash_part", "HSCAN", (key,), (cursor, "COUNT", limit), decode=decode)
 
@@ -71,7 +72,7 @@ def zset_part(*, key: Key, start: int, limit: int) -> Call[list[bytes]]:
     """ZRANGE of a sorted set by place: members and scores, alternating."""
 
     def decode(reply: list[Any]) -> list[bytes]:
-        return [part if isinstance(part, bytes) else b"%d" % int(part) for part in _flat(reply)]
+        return [part if isinstance(part, bytes) else b"%d" % int(part) for part in flat(reply)]
 
     args = (start, start + limit - 1, "WITHSCORES")
     return Call("upkeep.zset_part", "ZRANGE", (key,), args, decode=decode)
@@ -80,14 +81,6 @@ def zset_part(*, key: Key, start: int, limit: int) -> Call[list[bytes]]:
 def list_part(*, key: Key, start: int, limit: int) -> Call[list[bytes]]:
     """LRANGE of a list by place."""
     return Call("upkeep.list_part", "LRANGE", (key,), (start, start + limit - 1), decode=list)
-
-
-def _flat(reply: Any) -> list[Any]:  # noqa: ANN401 - RESP3 has maps and pairs where RESP2 has a flat list
-    if isinstance(reply, dict):
-        return [part for pair in reply.items() for part in pair]
-    if reply and not isinstance(reply[0], bytes):
-        return [part for pair in reply for part in pair]
-    return list(reply)
 
 
 def keys_found(*, shard: ShardKeys, cursor: int, limit: int) -> Call[tuple[int, list[str]]]:

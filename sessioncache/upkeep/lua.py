@@ -22,6 +22,7 @@ from sessioncache.upkeep.models import (
 )
 from sessioncache.wire.call import Arg, Call, Write, optional
 from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
+from sessioncache.wire.replies import flat
 from sessioncache.wire.script import load_script
 
 __all__ = [
@@ -304,9 +305,8 @@ def updated(*, shard: ShardKeys, since_ms: int, until_ms: int, offset: int, limi
     """ZRANGEBYSCORE over a shard's sessions by the time of their last write: ids and times."""
 
     def decode(reply: list[Any]) -> list[tuple[str, int]]:
-        # RESP3 has pairs where RESP2 has a flat list.
-        flat = reply if not reply or isinstance(reply[0], bytes) else [part for pair in reply for part in pair]
-        return [(unescape(member), int(float(score))) for member, score in zip(flat[::2], flat[1::2], strict=True)]
+        told = flat(reply)
+        return [(unescape(member), int(float(score))) for member, score in zip(told[::2], told[1::2], strict=True)]
 
     args = (since_ms, until_ms, "WITHSCORES", "LIMIT", offset, limit)
     return Call("upkeep.updated", "ZRANGEBYSCORE", (shard.by_updated,), args, decode=decode)
