@@ -75,8 +75,9 @@ OTHER_KIND: Final[dict[str, str]] = {
 }
 """How servers say, without a word in front, that the URL is one for another kind of server; and what to do."""
 
-DENIED_IN_SCRIPT: Final = "ACL failure in script"
-"""How servers begin the error of a script that may run, but not the command in it; it carries no word."""
+DENIED_IN_SCRIPT: Final = ("ACL failure in script", "The user executing the script can't")
+"""How servers begin the error of a script that may run, but not the command in it, or not on this key: from Redis 7.2
+on, and before. It carries no word."""
 
 SCRIPT_SUFFIX: Final = re.compile(r" script: (?:[0-9a-f]{40}, )?on @user_script:\d+\.?$")
 """What servers append to an error that a command raised inside a script."""
@@ -119,7 +120,7 @@ def _class_for(error: BaseException, text: str) -> type[SessionCacheError]:
     for kind, ours in BY_CLASS:
         if isinstance(error, kind):
             return ours
-    if text.startswith(DENIED_IN_SCRIPT):
+    if text.removeprefix("ERR ").startswith(DENIED_IN_SCRIPT):
         return errors.AccessDenied
     if _other_kind(text) is not None:
         return errors.ConfigurationError

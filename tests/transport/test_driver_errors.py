@@ -111,6 +111,8 @@ def test_errors_of_the_system_are_mapped(error: Exception, expected: type[Sessio
         ("OOM command not allowed when used memory > 'maxmemory'.", errors.BackendFull),
         ("READONLY You can't write against a read only replica.", errors.BackendReadOnly),
         ("ACL failure in script: User app has no permissions to run the 'hmget' command", errors.AccessDenied),
+        ("The user executing the script can't run this command or subcommand", errors.AccessDenied),
+        ("ERR The user executing the script can't access at least one of the keys", errors.AccessDenied),
         ("ERR Error running script", errors.ScriptFailure),
         ("ERR This instance has cluster support disabled", errors.ConfigurationError),
         ("This instance has cluster support disabled", errors.ConfigurationError),
