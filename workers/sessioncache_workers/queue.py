@@ -162,8 +162,11 @@ class Queue:
         """Those of these jobs that nobody is working on. One round trip, where arq would take four for each job."""
         if not job_ids:
             return []
-        held = await self.redis.mget([in_progress_key_prefix + job_id.decode() for job_id in job_ids])
-        return [job_id for job_id, is_held in zip(job_ids, held, strict=True) if is_held is None]
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.exists(in_progress_key_prefix + job_id.decode())
+            held = await pipe.execute()
+        return [job_id for job_id, is_held in zip(job_ids, held, strict=True) if not is_held]
 
     async def hold_on(self, job_ids: Sequence[str], *, ttl_ms: int) -> None:
         """Keep jobs that this process is working on from others for so long from now on. One round trip."""
