@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sessioncache.errors import ConfigurationError
+from sessioncache.maintenance.jobs import JOBS
 from sessioncache_workers.settings import load_settings
 
 
@@ -19,6 +20,15 @@ def test_one_namespace_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SESSIONCACHE_NAMESPACES", raising=False)
     monkeypatch.setenv("SESSIONCACHE_NAMESPACE", "acme")
     assert load_settings().namespaces == ("acme",)
+
+
+def test_every_job_has_its_period() -> None:
+    """Each job that there is can be given a period, or be turned off with 0, by a variable of its own."""
+    for name, job in JOBS.items():
+        settings = load_settings(**{f"{name}_every_s": 0})
+        assert settings.periods[name] == 0
+        assert load_settings().periods[name] == (1 if job.every_s is None else job.every_s)
+        assert settings.limit(name) > 0
 
 
 @pytest.mark.parametrize("grace_s, drain_s", [(30.0, 20.0), (60.0, 50.0), (12.0, 6.0), (1.0, 0.5)])

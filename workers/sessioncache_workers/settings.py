@@ -84,6 +84,9 @@ class WorkerSettings(BaseSettings):
     compact_every_s: int = Field(default=300, ge=0)
     """How often each shard's messages that are seldom needed are compressed."""
 
+    summarise_every_s: int = Field(default=300, ge=0)
+    """How often each shard is looked at for transcripts that need a summary, where a summariser is set."""
+
     collect_every_s: int = Field(default=86_400, ge=0)
     """How often each shard is looked through for what nothing needs any more."""
 
