@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,19 @@ from typer.main import get_command
 from sessioncache.cli.app import app
 from sessioncache.cli.findings import Check
 from sessioncache.cli.root import hoist
-from tests.deploy.charts import NAMESPACE, RELEASE, Object, Values, objects, of_kind, one, pod_templates, variables
+from sessioncache.importers.formats import Format
+from tests.deploy.charts import (
+    CHART,
+    NAMESPACE,
+    RELEASE,
+    Object,
+    Values,
+    objects,
+    of_kind,
+    one,
+    pod_templates,
+    variables,
+)
 from tests.deploy.valuesets import PLAIN, SETS, TOPOLOGIES, merged
 
 HOOKS = "pre-install,pre-upgrade,pre-rollback"
@@ -255,6 +268,20 @@ def test_the_import_of_files() -> None:
     ]
     context = parsed(container["args"])
     assert (context.params["form"], context.params["source"]) == ("orcs", "/import/store")
+
+
+def test_every_format_can_be_imported() -> None:
+    """The schema knows the formats that the command knows; an archive in a bucket needs no volume."""
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    known = schema["properties"]["jobs"]["properties"]["import"]["properties"]["format"]["enum"]
+    assert set(known) - {""} == {form.value for form in Format}
+    bucket = {"enabled": True, "format": "archive", "source": "s3://acme/sessions"}
+    (bring,) = [
+        item
+        for item in of_kind(merged(PLAIN, {"jobs": {"import": bucket}}), "Job")
+        if "-import-" in item["metadata"]["name"]
+    ]
+    assert containers(bring)[0]["args"][-2:] == ["archive", "s3://acme/sessions"]
 
 
 def test_the_scheduled_audit() -> None:

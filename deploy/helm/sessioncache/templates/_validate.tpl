@@ -169,7 +169,7 @@ networkPolicy.redis.ports is missing: the URL of the queue is in a Secret, so it
 {{- with .Values.jobs.import }}
 {{- if .enabled }}
 {{- if not .format }}
-jobs.import.format is missing: whose sessions they are, one of bamboo, brainwires, cognee, orcs and post-cortex
+jobs.import.format is missing: whose sessions they are, one of archive, bamboo, brainwires, cognee, orcs and post-cortex
 {{- end }}
 {{- if and .source .sourceSecret }}
 jobs.import.source and jobs.import.sourceSecret both say what to import: keep one of them
@@ -183,7 +183,7 @@ jobs.import.source is missing: the URL of the Redis that cognee writes to, or jo
 {{- if and (eq .format "cognee") .volume }}
 jobs.import.volume is for files, and cognee writes to a Redis: leave it out
 {{- end }}
-{{- if and .format (ne .format "cognee") (not .volume) }}
+{{- if and .format (ne .format "cognee") (not .volume) (not (and (eq .format "archive") (contains "://" .source))) }}
 jobs.import.volume is missing: the volume with the files of {{ .format }}, such as persistentVolumeClaim: {claimName: old-sessions}
 {{- end }}
 {{- if and .namespace (not (has .namespace $.Values.namespaces)) }}
