@@ -154,7 +154,7 @@ def run_(
     if log:
         logger = logging.getLogger("sessioncache.maintenance")
         logger.addHandler(JSONLines())
-        logger.setLevel(logging.DEBUG if state.debug else logging.INFO)
+        logger.setLevel(logging.DEBUG)
     watch = run(_work(state, Wish(str(job), shard, limit, dry_run, high, low)))
     _show(state.output, watch)
     report, busy = watch.report, watch.busy
@@ -169,6 +169,9 @@ def run_(
 async def _work(state: State, wish: Wish) -> Watch:
     job, shard = wish.job, wish.shard
     async with aclosing(state.cache()) as cache:
+        needs = JOBS[job].needs if job in JOBS else ""
+        if needs and not getattr(cache.settings, needs):
+            raise WrongUsage(f"{job} does nothing unless SESSIONCACHE_{needs.upper()} is set")
         stats = await cache.stats.shards()
         if shard is not None and not 0 <= shard < cache.keys.shards:
             raise WrongUsage(f"--shard {shard}: the namespace has the shards 0 to {cache.keys.shards - 1}")

@@ -87,28 +87,29 @@ class _Sealer:
                     due.append((session_id, state))
             remaining = []
             if batches.dry_run:
-                self.estimate(due, done)
+                self.estimate(due)
                 await batches.ended()
                 break
             while due:
                 together, due = _together(due)
                 for session_id, outcome in await self.seal(together):
                     changed[session_id] = changed.get(session_id, 0) + (outcome != "sealed")
-                    if outcome == "sealed":
+                    if outcome == "sealed" and session_id not in done:
                         done.add(session_id)
+                        batches.report.changed += 1
+                        batches.report.add("sealed")
                     if changed[session_id] < CHANGED_TRIES:
                         remaining.append(session_id)
                 await batches.ended()
-        batches.report.changed += len(done)
-        batches.report.add("sealed", len(done))
 
-    def estimate(self, due: Sequence[tuple[SessionId, SealState]], done: set[SessionId]) -> None:
+    def estimate(self, due: Sequence[tuple[SessionId, SealState]]) -> None:
         """What a run would seal of these sessions; of heads, as many messages as fill chunks."""
-        for session_id, state in due:
+        for _session_id, state in due:
             keep = self.keeps(state) or 0
             count = state.tail - keep
             self.batches.report.add("sealed_messages", count - count % CHUNK_MESSAGES if keep else count)
-            done.add(session_id)
+            self.batches.report.changed += 1
+            self.batches.report.add("sealed")
 
     async def seal(self, together: Sequence[tuple[SessionId, SealState]]) -> list[tuple[SessionId, str]]:
         """Seal once what was read of each of these sessions; what came of it, for those where anything was tried."""

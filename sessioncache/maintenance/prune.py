@@ -92,9 +92,11 @@ class _Trimming:
                 elif trimmed.cutoff_ms:
                     partly_old[session_id] = trimmed
             await self._shorten(partly_old)
-            await batches.ended()
             remaining = again
+            if remaining:
+                await batches.ended()
         self._report()
+        await batches.ended()
 
     async def _shorten(self, partly_old: dict[SessionId, Trimmed]) -> None:
         """Make first chunks anew that hold messages which are too old, and others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,31 @@ def test_stopped_between_two_batches(cache: SessionCache, engine: Engine) -> Non
     for shard in range(SHARDS):
         assert cache.upkeep.acquire(shard, "prune", holder="next", ttl_ms=1)
     assert cache.stats.get().messages > 100
+
+
+def test_jobs_that_are_off_say_so(command: Command) -> None:
+    """A job that lacks its setting is a wrong use, with the name of the setting."""
+    refused = command("maintain", "run", "archive")
+    assert (refused.code, "SESSIONCACHE_ARCHIVE_URL" in refused.err) == (2, True)
+    assert "SESSIONCACHE_SUMMARISER" in command("maintain", "run", "summarise").err
+
+
+def test_archived_by_hand_and_imported(
+    command: Command, cache: SessionCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`maintain run archive` and `expire` write and remove; `import archive` brings everything back."""
+    monkeypatch.setenv("SESSIONCACHE_ARCHIVE_URL", str(tmp_path))
+    for number in range(3):
+        cache.transcripts.append(f"s{number}", [{"role": "user", "n": number}])
+        cache.session(f"s{number}").retain(ttl_ms=1)
+    (expired,) = command("maintain", "run", "expire", "--json").objects
+    assert expired["details"] == {"unarchived": 3}
+    (archived,) = command("maintain", "run", "archive", "--json").objects
+    assert archived["details"] == {"archived": 3}
+    (expired,) = command("maintain", "run", "expire", "--json").objects
+    assert (expired["changed"], cache.stats.get().sessions) == (3, 0)
+    (found,) = command("import", "archive", str(tmp_path), "--dry-run", "--json").objects
+    assert found["counts"]["sessions"]["imported"] == 3
+    assert cache.stats.get().sessions == 0
+    assert command("import", "archive", str(tmp_path)).code == 0
+    assert command("import", "archive", str(tmp_path / "nowhere")).code == 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sessioncache import AsyncSessionCache, LeaseLost, RetentionPolicy, Session
+from sessioncache import AsyncSessionCache, ConfigurationError, LeaseLost, RetentionPolicy, Session
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.encryption import AESGCMCodec
 from sessioncache.entities import EntityMention, Relationship
@@ -29,7 +31,7 @@ HOUR_MS = 3_600_000
 WEEK_MS = 7 * 24 * HOUR_MS
 
 
-def archiving(engine: Engine, namespace: str, folder: Path, **options: Any) -> AsyncSessionCache:
+def archiving(engine: Engine, namespace: str, folder: Path | str, **options: Any) -> AsyncSessionCache:
     """A cache of one shard whose sessions are archived, and whose clock stands still."""
     cache = make_cache(engine, namespace, shards=1, archive_url=str(folder), **options)
     cache.keys.now_override_ms = int(time.time() * 1000)
@@ -92,7 +94,7 @@ async def everything(cache: AsyncSessionCache, name: str) -> dict[str, Any]:
     }
 
 
-async def bring_back(cache: AsyncSessionCache, folder: Path) -> ImportReport:
+async def bring_back(cache: AsyncSessionCache, folder: Path | str) -> ImportReport:
     """Import the archive."""
     source = source_of(Format.archive, folder)
     work: Import[Any] = Import(source, target_of(Format.archive, cache), cache, form=Format.archive)
@@ -277,3 +279,56 @@ async def test_a_full_server_can_be_archived(tmp_path: Path) -> None:
             lease = await cache.upkeep.acquire(0, "archive", holder="w", ttl_ms=60_000)
             assert (await archive.run(cache, 0, limit=10, lease=lease)).changed == 1
             assert (await expire.run(cache, 0, limit=10)).details["expired"] == 1
+
+
+@pytest.mark.engines("fakeredis")
+async def test_any_file_system_will_do(engine: Engine, namespace: str) -> None:
+    """What fsspec knows by a URL is an archive: here one in memory, as a bucket would be."""
+    url = f"memory://archive/{namespace}"
+    async with archiving(engine, namespace, url) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, 2 * WEEK_MS)
+        await lose(cache)
+        cache.keys.now_override_ms = None
+        assert (await bring_back(cache, url)).tally["messages"]["imported"] == 1
+
+
+@pytest.mark.engines("fakeredis")
+@pytest.mark.parametrize("url", ["nothing-like-that://bucket", "file:///proc/nowhere"])
+async def test_an_archive_that_cannot_be_written(engine: Engine, namespace: str, url: str) -> None:
+    """A URL that cannot be used is said, and nothing is removed."""
+    async with archiving(engine, namespace, url) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, 2 * WEEK_MS)
+        with pytest.raises((ConfigurationError, OSError)):
+            await archive.run(cache, 0, limit=10)
+        assert (await expire.run(cache, 0, limit=10)).details == {"unarchived": 1}
+
+
+@pytest.mark.engines("fakeredis")
+async def test_without_fsspec(engine: Engine, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the extra to install."""
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, 2 * WEEK_MS)
+        with pytest.raises(ConfigurationError, match=r"sessioncache\[archive\]"):
+            await archive.run(cache, 0, limit=10)
+
+
+@pytest.mark.engines("fakeredis")
+async def test_what_is_damaged_is_left_out(engine: Engine, namespace: str, tmp_path: Path) -> None:
+    """A file that was cut off, or is no file of an archive, is told; the whole sessions in it come back."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        for name in ("a", "b", "c"):
+            await cache.transcripts.append(name, [{"n": n, "text": secrets.token_hex(5_000)} for n in range(20)])
+        later(cache, 2 * WEEK_MS)
+        await lose(cache)
+        cache.keys.now_override_ms = None
+        [path] = map(Path, archive_files(str(tmp_path)))
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) * 6 // 10])
+        (tmp_path / "other.jsonl").write_text("no JSON at all\n")
+        report = await bring_back(cache, tmp_path)
+        assert report.tally["sessions"]["imported"] == 1
+        assert len(report.notes) == 2
