@@ -12,6 +12,7 @@ from sessioncache.types import datetime_from_ms
 from sessioncache.wire.call import Call, Write, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
+from sessioncache.wire.values import pack_parts
 
 __all__ = [
     "Ranks",
@@ -107,24 +108,19 @@ def save(
         named: Any = outcome.decode()
         return Saved(named, into.revision, first_seq or None, into.last_seq, repeated == b"1")
 
+    kinds = (authoritative, host, runtime, labels, documents, updates)
+    shape = (
+        *(into.metadata_version, int(into.pinned)),
+        *(len(pairs) // 2 for pairs in kinds),
+        *(int(keep_runtime), optional(through), optional(updated_ms)),
+    )
     args = (
         *write.args(session),
         into.user or "",
-        into.metadata_version,
-        int(into.pinned),
-        len(authoritative) // 2,
-        len(runtime) // 2,
-        len(host) // 2,
-        len(labels) // 2,
-        len(documents) // 2,
-        len(updates) // 2,
-        int(keep_runtime),
-        optional(through),
-        optional(updated_ms),
+        " ".join(map(str, shape)),
+        pack_parts([*authoritative, *host]),
         marks,
-        *authoritative,
         *runtime,
-        *host,
         *labels,
         *documents,
         *updates,

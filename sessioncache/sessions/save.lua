@@ -2,25 +2,18 @@
 -- the stored authoritative group wins as a whole, absent fields included; else the incoming group is taken whole. Runtime
 -- fields are taken as they come, host fields only by a save that creates the session. New messages are appended: what others
 -- appended meanwhile stays. Labels, documents and context updates are set one by one; an empty value removes one.
+-- The shape: version and pin of the incoming group; how many pairs of each kind follow; keep_runtime 1: stored runtime fields stay;
+-- through: the messages replace those up to that number, empty: they are appended; updated_ms: the caller's time, empty: now.
 --
 -- KEYS
 --   @session
 -- ARGV
 --   @write
---   user              text     the owner of a session that has none yet; empty: none
---   metadata_version  integer  of the incoming group
---   pinned            integer  of the incoming group
---   authoritative     integer  how many pairs of the incoming group come first in `rest`, metadata_version among them
---   runtime           integer  how many pairs of runtime fields follow
---   host              integer  how many pairs of host fields follow
---   labels            integer  how many pairs of labels follow
---   documents         integer  how many pairs of documents follow
---   updates           integer  how many pairs of context updates follow
---   keep_runtime      integer  1: the stored runtime fields stay as they are
---   through           integer  the messages replace those up to this sequence number; empty: they are appended
---   updated_ms        integer  when the session was updated, in the caller's time; empty: now
---   marks             text     one character a message, as in transcripts.append
---   rest              text...  those pairs, then the new messages
+--   user     text     the owner of a session that has none yet; empty: none
+--   shape    numbers(metadata_version,pinned,authoritative,host,runtime,labels,documents,updates,keep_runtime,through,updated_ms)
+--   group    text     the incoming authoritative group, metadata_version in it, and the host fields: names and values, as pack_parts
+--   marks    text     one character a message, as in transcripts.append
+--   rest     text...  pairs of runtime fields, labels, documents and context updates, then the new messages
 -- REPLY   repeated outcome gen revision created_ms updated_ms deadline_ms ttl_ms first_seq last_seq messages bytes new_seq
 --         user, then name and value of every authoritative and host field and label
 -- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
@@ -40,8 +33,12 @@ if err then
   return err
 end
 local given, by_name, at = {}, {}, 1
-for i, count in ipairs({ authoritative, runtime, host, labels, documents, updates }) do
-  given[i], by_name[i], at = take_pairs(rest, at, count)
+local incoming = unpack_parts(group)
+given[1], by_name[1] = take_pairs(incoming, 1, authoritative)
+given[3] = take_pairs(incoming, 1 + 2 * authoritative, host)
+for i, count in ipairs({ runtime, labels, documents, updates }) do
+  local kind = i == 1 and 2 or i + 2
+  given[kind], by_name[kind], at = take_pairs(rest, at, count)
 end
 local payloads = take_rest(rest, at)
 local before_messages, before_bytes = s.messages, s.bytes

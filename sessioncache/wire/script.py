@@ -18,8 +18,8 @@ A script is `<noun>/<verb>.lua`:
 -- EMITS   transcript.popped
 ```
 
-Argument types: `text`, `integer` (a number, nil where empty), `terms` (`TERMS`), and, last
-only, `text...` (the rest, as a table).
+Argument types: `text`, `integer` (a number, nil where empty), `numbers(a,b)` (several of those in one argument, spaces
+between), `terms` (`TERMS`), and, last only, `text...` (the rest, as a table).
 `@session` and `@write` stand for groups declared once (`SESSION_GROUP`, `WRITE_GROUP`). A fragment
 `wire/include/<name>.lua` holds one local function `<name>` and is spliced in because its name is said; fragments may
 use one another.
@@ -137,7 +137,7 @@ def parse_header(name: str, source: str) -> Header:
         raise ScriptDefect(f"{name}: sections are {', '.join(sections)}; they must be {', '.join(SECTIONS)}")
     keys = tuple(key for line in sections["KEYS"] for key in _expand_key(line))
     args = tuple(arg for line in sections["ARGV"] for arg in _expand_arg(name, line))
-    names = [*keys, *(arg for arg, _ in args)]
+    names = [*keys, *(arg for arg, _ in args), *(name for _, kind in args for name in _numbers(kind))]
     if len(set(names)) != len(names):
         raise ScriptDefect(f"{name}: a name is declared twice")
     if any(kind.endswith("...") for _, kind in args[:-1]):
@@ -164,16 +164,25 @@ def _expand_arg(name: str, line: str) -> tuple[tuple[str, str], ...]:
     if line.split(maxsplit=1)[0] == "@write":
         return WRITE_GROUP
     arg, kind, *_ = [*line.split(), ""]
-    if kind not in ARGUMENT_TYPES:
+    if kind not in ARGUMENT_TYPES and not _numbers(kind):
         raise ScriptDefect(f"{name}: argument {arg} has the unknown type {kind!r}")
     return ((arg, kind),)
+
+
+def _numbers(kind: str) -> list[str]:
+    """The names in an argument that holds several numbers."""
+    return kind[len("numbers(") : -1].split(",") if kind.startswith("numbers(") and kind.endswith(")") else []
 
 
 def _preamble(header: Header) -> Iterator[str]:
     for position, key in enumerate(header.keys, 1):
         yield f"local {key} = KEYS[{position}]"
     for position, (arg, kind) in enumerate(header.args, 1):
-        if kind == "text...":
+        if numbers := _numbers(kind):
+            names, pattern = ", ".join(numbers), " ".join(["(%d*)"] * len(numbers))
+            yield f"local {names} = string.match(ARGV[{position}], '^{pattern}$')"
+            yield f"{names} = {', '.join(f'tonumber({name})' for name in numbers)}"
+        elif kind == "text...":
             yield f"local {arg} = {{}}"
             yield f"for i = {position}, #ARGV do {arg}[#{arg} + 1] = ARGV[i] end"
         else:

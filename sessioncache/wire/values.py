@@ -15,7 +15,7 @@ from sessioncache.errors import DecodeError
 from sessioncache.types import JSONObject
 from sessioncache.wire.codec import Codec, PlainJSON, decode_value, encode_value
 
-__all__ = ["PART_SEPARATOR", "ValueEncoder", "pack_fields", "unpack_fields"]
+__all__ = ["PART_SEPARATOR", "ValueEncoder", "pack_fields", "pack_parts", "unpack_fields"]
 
 PART_SEPARATOR: Final = "\x1f"
 """Between the name of a field and the name of a part of it."""
@@ -71,8 +71,13 @@ class ValueEncoder:
 
 def pack_fields(fields: Iterable[tuple[str, bytes]]) -> bytes:
     """Names and values as one payload, as `pack_parts.lua` writes it."""
-    parts = [part for name, value in fields for part in (name.encode(), value)]
-    return b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    return pack_parts([part for field in fields for part in field])
+
+
+def pack_parts(parts: Iterable[bytes | str | int]) -> bytes:
+    """Texts and numbers as one payload, as `pack_parts.lua` writes it."""
+    given = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
+    return b"".join([b"%d:%b" % (len(part), part) for part in given])
 
 
 def unpack_fields(what: str, payload: bytes) -> dict[str, bytes]:

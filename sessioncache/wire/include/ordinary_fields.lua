@@ -13,8 +13,7 @@ local function ordinary_fields(stored)
   end
   authoritative_fields, runtime_fields, others = group_fields(stored)
   if keep_runtime == 0 then
-    local from = 1 + 2 * authoritative
-    for i = from, from + 2 * runtime - 1, 2 do
+    for i = 1, 2 * runtime, 2 do
       given[rest[i]] = true
       if s[rest[i]] ~= rest[i + 1] then
         kept[#kept + 1], kept[#kept + 2] = rest[i], rest[i + 1]

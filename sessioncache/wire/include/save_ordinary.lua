@@ -5,7 +5,7 @@ local function save_ordinary(now)
   if through or updated_ms or labels + updates > 0 or documents > 100 then
     return nil
   end
-  local call, documents_at = redis.call, 1 + 2 * (authoritative + runtime + host)
+  local call, documents_at = redis.call, 1 + 2 * runtime
   local before, size = documents_at + 2 * documents - 1, 0
   local count = #rest - before
   for i = before + 1, #rest do
