@@ -32,6 +32,8 @@ OPERATORS = {
 """Whose kinds are not Kubernetes' own: the module and the file in it that defines them. Nothing of it is kept here."""
 
 IMMUTABLE_NAME_MAX = 63
+ATTEMPTS = 3
+"""At fetching a module."""
 
 # The package reads its large files anew for each object.
 utils.schema_contents = cache(utils.schema_contents)
@@ -88,11 +90,14 @@ def test_kubernetes_takes_it(version: str) -> None:
 @cache
 def module_folder(module: str) -> Path:
     """Where Go keeps the source of a module; it is fetched, not built."""
-    ended = subprocess.run(
-        [tool("go"), "mod", "download", "-json", module], capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return Path(json.loads(ended.stdout)["Dir"])
+    command = [tool("go"), "mod", "download", "-json", module]
+    said = ""
+    for _ in range(ATTEMPTS):
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode == 0:
+            return Path(json.loads(ended.stdout)["Dir"])
+        said = ended.stdout + ended.stderr
+    raise AssertionError(f"{module} could not be fetched: {said}")
 
 
 def strict(schema: Any) -> Any:  # noqa: ANN401 - any JSON
