@@ -253,8 +253,8 @@ WORKER_LAST_SUCCESS: Final = _gauge(
 )
 WORKER_OLDEST_DUE: Final = _gauge(
     "worker_oldest_due_seconds",
-    "For how long the oldest work of its kind has been due and is not done, 0 where none is; every worker says it, so "
-    "take max.",
+    "For how long the oldest work of its kind has been due and is not done, 0 where none is; one worker at a time "
+    "says it, so take max.",
     "task",
     "namespace",
 )
@@ -263,7 +263,7 @@ WORKER_LEASES_LOST: Final = _counter(
 )
 WORKER_ENQUEUED: Final = _counter("worker_enqueued_jobs", "Shard jobs that this process put into the queue.", "task")
 WORKER_QUEUE_JOBS: Final = _gauge(
-    "worker_queue_jobs", "Jobs in the queue, waiting or running; every worker says it, so take max."
+    "worker_queue_jobs", "Jobs in the queue, waiting or running; one worker at a time says it, so take max."
 )
 WORKER_QUEUE_ERRORS: Final = _counter("worker_queue_errors", "Times that the queue could not be read.")
 

@@ -85,6 +85,7 @@ class Clockwork:
             # Whose turn it is tells what is late: what this one told before is not true any more.
             for namespace in office.settings.namespaces:
                 office.metrics.forget(namespace)
+            office.metrics.queued(None)
             return False
         try:
             await self.put_in()

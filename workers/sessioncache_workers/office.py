@@ -16,7 +16,14 @@ from typing import Final
 from sessioncache import AsyncSessionCache
 from sessioncache.errors import ConfigurationError
 from sessioncache.maintenance.jobs import JOBS
-from sessioncache.metrics import NamespaceMetrics, PrometheusHook, ServerMetrics, WorkerMetrics, new_registry
+from sessioncache.metrics import (
+    CacheMetrics,
+    NamespaceMetrics,
+    PrometheusHook,
+    ServerMetrics,
+    WorkerMetrics,
+    new_registry,
+)
 from sessioncache.settings import Settings
 from sessioncache_workers.queue import JobId, Queue
 from sessioncache_workers.settings import WorkerSettings
@@ -60,6 +67,7 @@ class Office:
         self.queue_full = False
         """Whether the queue's server refused the last write because its memory is full."""
         self._hook = PrometheusHook(self.registry)
+        self._shown = CacheMetrics(registry=self.registry)
         self._options = cache.model_dump(exclude={"namespace"}, exclude_unset=True)
         self._waiting: set[str] = set()
         self._finding = asyncio.Lock()
@@ -105,6 +113,7 @@ class Office:
             return
         self._waiting.discard(namespace)
         self.caches[namespace] = found
+        self._shown.add(found)
         log.info("namespace found", extra={"fields": {"namespace": namespace, "shards": found.keys.shards}})
 
     async def lose(self, namespace: str, reason: str) -> None:
