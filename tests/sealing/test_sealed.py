@@ -417,7 +417,7 @@ async def test_a_foreign_key_in_the_place_of_chunks_is_told(
     assert isinstance(read, Sealable)
     swap = plan_swap(read.state, read.entries, [], keep=0, dictionary=None, chunk_messages=CHUNK)
     assert swap is not None
-    with client_for(engine, cache.settings.namespace) as client:
+    with client_for(engine, keys.sealed) as client:
         if foreign == "text":
             client.set(keys.sealed, "not chunks")
         else:
