@@ -212,7 +212,13 @@ CATALOGUE: Final[tuple[KeyKind, ...]] = (
         "what sealed messages of the shard were compressed with, by its hash",
     ),
     KeyKind("workspace_list", "sc:{<ns>}:workspaces", "hash", "never", "workspaces by their ids"),
-    KeyKind("lease", "sc:{<ns>:<shard>}:lease:<job>", "hash", "never", "who works on the shard, and the fencing token"),
+    KeyKind(
+        "lease",
+        "sc:{<ns>:<shard>}:lease:<job>",
+        "hash",
+        "never",
+        "who works on the shard, the fencing token, and how far the job has come",
+    ),
 )
 
 
