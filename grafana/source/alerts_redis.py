@@ -62,10 +62,10 @@ GROUP = Group(
             severity="warning",
             summary="Server {{ $labels.node }} of job {{ $labels.job }} uses {{ $value | humanizePercentage }} of its "
             "maxmemory",
-            description="Soon writes will be refused. Workers remove whole sessions above their high watermark: they "
-            "do not keep up, cannot, or are not there.",
-            why=f"{limits.MEMORY_HIGH:.0%} of maxmemory, for five minutes: above the workers' high watermark, and for "
-            "longer than they need.",
+            description="Soon writes will be refused. Workers remove live sessions only where they were asked to "
+            "(SESSIONCACHE_WORKER_RELIEVE_HIGH); if they were, they do not keep up.",
+            why=f"{limits.MEMORY_HIGH:.0%} of maxmemory, for five minutes: above the mark at which relief begins (85 "
+            "%), and for longer than it needs.",
         ),
         Alert(
             name="SessioncacheNoReplicas",

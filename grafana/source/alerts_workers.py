@@ -20,7 +20,7 @@ GROUP = Group(
             wait="10m",
             severity="critical",
             summary="No worker of sessioncache is there",
-            description="Agents go on, but nothing is swept, trimmed, sealed or checked; nobody relieves a full "
+            description="Agents go on, but nothing is swept, trimmed, sealed or checked; nobody makes room on a full "
             "server; and everything that workers tell of servers and namespaces is unknown.",
             why="Ten minutes are longer than any rollout or move of a worker takes.",
         ),

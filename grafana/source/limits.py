@@ -82,7 +82,7 @@ RUNS_FAILED: Final = 3
 """In 15 minutes: the same shard's run fails again and again."""
 
 MEMORY_HIGH: Final = 0.9
-"""Of maxmemory. Workers remove whole sessions above their high watermark, which is lower: here they do not keep up."""
+"""Of maxmemory, and above the mark at which relief begins (85 %), where workers were asked for it."""
 
 REPLICATION_LAG_S: Final = 10
 """Replicas speak every second, and a primary counts one as lost that has not spoken for 10 s

@@ -101,8 +101,9 @@ USE = Row(
     (
         Lines(
             title="Memory",
-            description="Used, against maxmemory and the watermarks: above the high one workers remove whole sessions, "
-            "oldest first, down to the low one. resident is what the system gave.",
+            description="Used, against maxmemory. Watermarks are there where workers were asked for relief: above "
+            "the high one they remove whole sessions, oldest first, down to the low one. resident is what the system "
+            "gave.",
             unit="bytes",
             queries=(
                 Query(largest(names.SERVER_MEMORY, by=NODE), f"{NAMED} used"),
@@ -116,7 +117,7 @@ USE = Row(
         ),
         Lines(
             title="Memory, of maxmemory",
-            description="By server. The line is where an alert fires: workers do not keep up, or there are none.",
+            description="By server. The line is where an alert fires: soon writes will be refused.",
             unit="percentunit",
             queries=(Query(USED, NAMED),),
             thresholds=((limits.MEMORY_HIGH, BAD),),
