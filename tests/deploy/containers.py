@@ -7,6 +7,7 @@ to 127.0.0.1.
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -127,6 +128,11 @@ class Process:
     def said(self) -> str:
         """What it has written."""
         return self.log.read_text(encoding="utf-8")
+
+    @property
+    def events(self) -> list[dict[str, object]]:
+        """The lines of a worker's log; what is none (a message of the start) is left out."""
+        return [json.loads(line) for line in self.said.splitlines() if line.startswith("{")]
 
     def probe(self, name: str) -> bool:
         """Whether a probe succeeds now: `startup`, `liveness` or `readiness`."""

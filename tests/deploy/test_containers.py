@@ -128,8 +128,8 @@ def works_and_ends(process: Process, cache: SessionCache) -> None:
     wait_until_swept(cache, process)
     assert process.probe("liveness")
     assert process.end() == 0
-    assert "event=stopped" in process.said
-    assert " level=error " not in process.said
+    assert process.events[-1]["event"] == "stopped"
+    assert not [event for event in process.events if event["level"] == "error"]
 
 
 @pytest.mark.engines(*TOPOLOGIES)

@@ -99,12 +99,8 @@ def agents(server: EmbeddedServer) -> int:
 
 def swept(process: Process) -> int:
     """How many sessions a worker says that it has removed, by its log."""
-    found = 0
-    for line in process.said.splitlines():
-        fields = dict(part.split("=", 1) for part in line.split() if "=" in part)
-        if fields.get("job") == "expire" and "expired" in fields:
-            found += int(fields["expired"])
-    return found
+    ended = [event for event in process.events if event["event"] == "run ended" and event.get("job") == "expire"]
+    return sum(int(str(event.get("expired", 0))) for event in ended)
 
 
 def test_upgrade_and_rollback_under_load(pods: Pods, server: EmbeddedServer) -> None:
@@ -126,7 +122,7 @@ def test_upgrade_and_rollback_under_load(pods: Pods, server: EmbeddedServer) -> 
     for process in pods.running:
         assert process.end() == 0
     assert sum(swept(process) for process in pods.ever) == made
-    assert not [process.said for process in pods.ever if " level=error " in process.said]
+    assert not [event for process in pods.ever for event in process.events if event["level"] == "error"]
 
 
 def test_a_worker_refuses_data_of_a_later_release(pods: Pods, server: EmbeddedServer) -> None:
