@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from arq import Retry
 from arq.constants import in_progress_key_prefix
+from arq.utils import timestamp_ms
 from arq.worker import Worker
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -21,6 +22,7 @@ from sessioncache.upkeep import ShardLease
 from sessioncache_workers import jobs as jobs_module
 from sessioncache_workers import worker as worker_module
 from sessioncache_workers.__main__ import watch
+from sessioncache_workers.clockwork import Clockwork
 from sessioncache_workers.jobs import run_shard, shard_job
 from sessioncache_workers.office import OFFICE, Office
 from sessioncache_workers.queue import JobId
@@ -365,3 +367,27 @@ async def test_a_cancellation_that_the_driver_swallows(office: Office, monkeypat
     await worker.drain(10)
     await asyncio.wait_for(working, 10)
     assert swallowed.is_set()
+
+
+@pytest.mark.parametrize("hours", [-24, -1, 1, 24])
+async def test_a_clock_that_is_wrong_takes_jobs_like_a_right_one(
+    office: Office, cache: AsyncSessionCache, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """A worker whose clock is hours off ticks, takes what is due at once, and sweeps nothing early."""
+    monkeypatch.setattr("arq.worker.timestamp_ms", lambda: timestamp_ms() + hours * 3_600_000)
+    await cache.retention.save(RetentionPolicy(ttl_ms=1_800_000))
+    await cache.transcripts.append("alive", {"n": 1})
+    await cache.transcripts.append("overdue", {"n": 1})
+    await cache.session("overdue").retain(ttl_ms=1)
+    worker = make_worker(office)
+    assert await Clockwork(office, worker.wake).tick()
+
+    async def is_swept() -> bool:
+        await worker._poll_iteration()
+        return runs(office, "expire", "done") > 0
+
+    await until(is_swept, "the overdue session is swept")
+    await worker.drain(10)
+    await worker.close()
+    assert await cache.sessions.get("alive") is not None
+    assert sum(shard.sessions for shard in await cache.stats.shards()) == 1
