@@ -19,7 +19,7 @@ from functools import partial
 
 from redis.asyncio import Redis
 
-from sessioncache import AsyncSessionCache, Base, FeedGap, RetentionPolicy, SessionCacheError
+from sessioncache import AsyncSessionCache, Base, FeedGap, RetentionPolicy, Session, SessionCacheError
 from sessioncache.cli.demo.conversations import Conversation, bundled_conversations, turns_of
 from sessioncache.health import HealthServer, ReadyState
 from sessioncache.metrics import CacheMetrics, PrometheusHook, render
@@ -73,7 +73,9 @@ class Agents:
             await self.cache.sessions.save(before)
             await self.cache.session(name).update(title="by a person")
             await self.cache.sessions.save(before)
-            await self.cache.sessions.save(before.model_copy(update={"id": f"{name}-new"}))
+            edited = {"title": "by the runtime", "metadata_version": before.metadata_version + 2}
+            await self.cache.sessions.save(before.model_copy(update=edited))
+        await self.cache.sessions.save(Session(id=f"{name}-new"))
 
     async def collide(self) -> None:
         """Two writers on one base, a write that is sent twice, two who want one lease."""
