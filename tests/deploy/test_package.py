@@ -57,7 +57,7 @@ def test_what_artifact_hub_reads() -> None:
     images = yaml.safe_load(annotations["artifacthub.io/images"])
     assert {image["name"] for image in images} == {"sessioncache", "valkey"}
     values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["embedded"]["image"]
-    assert f"{values['registry']}/{values['repository']}:{values['tag']}" in {image["image"] for image in images}
+    assert f"{values['repository']}:{values['tag']}" in {image["image"] for image in images}
 
 
 def test_the_package_holds_the_chart(package: Path) -> None:
