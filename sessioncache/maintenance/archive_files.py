@@ -34,7 +34,16 @@ from pydantic_core import from_json, to_json
 from sessioncache.errors import ConfigurationError
 from sessioncache.upkeep.models import StoredPart
 
-__all__ = ["ArchiveFile", "ArchivedSession", "archive_files", "head_line", "part_line", "read_archive", "tail_line"]
+__all__ = [
+    "WIDTHS",
+    "ArchiveFile",
+    "ArchivedSession",
+    "archive_files",
+    "head_line",
+    "part_line",
+    "read_archive",
+    "tail_line",
+]
 
 JSONLine: TypeAlias = dict[str, Any]
 FLUSH_BYTES: Final = 1_048_576

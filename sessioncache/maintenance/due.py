@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sessioncache.maintenance.jobs import JOBS
 from sessioncache.schedule import Agenda
@@ -28,6 +28,10 @@ __all__ = ["Due", "Periods", "due_jobs"]
 
 Periods: TypeAlias = Mapping[str, int]
 """By job: how often each shard's turn comes, in seconds; 0: never. For jobs that are due with sessions: at most."""
+
+
+SKEW_MS: Final = 60_000
+"""How far apart the clocks of a cluster's servers may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ def _late_ms(name: str, agenda: Agenda, index: int, every_ms: int) -> int | None
     """For how long the job has been due on the shard; None: it is not."""
     job, shard = JOBS[name], agenda.shards[index]
     passed_ms = shard.passed_ms.get(name, 0)
+    if passed_ms > agenda.now_ms + every_ms + SKEW_MS:
+        # The clock was set back: nobody knows how long ago that was.
+        passed_ms = 0
     if job.every_s is None:
         is_overdue = shard.earliest_ms is not None and shard.earliest_ms <= agenda.now_ms
         if not is_overdue or agenda.now_ms - passed_ms < every_ms:

@@ -39,6 +39,8 @@ RELINK_BATCH: Final = 100
 """About so many entries of a room are compared with the links by one script."""
 
 POLICY_TRIES: Final = 5
+NO_CHANGE: Final = 2**53 - 2
+"""No change has a number beyond this one."""
 LISTS: Final[tuple[ListName, ...]] = ("by-updated", "deadlines")
 
 
@@ -72,6 +74,7 @@ async def run(
     )
     with batches.timed() as report:
         await _copy_policy(cache, shard, batches)
+        await _mend_totals(cache, shard, batches)
         newest, _ = await cache.upkeep.changes(shard, after=0, limit=0)
         count = ShardCount(newest)
         begun = await batches.resumed()
@@ -107,6 +110,19 @@ async def _copy_policy(cache: AsyncSessionCache, shard: int, batches: Batches) -
         if batches.dry_run:
             return
         await cache.upkeep.save_policy(shard, wanted)
+
+
+async def _mend_totals(cache: AsyncSessionCache, shard: int, batches: Batches) -> None:
+    """Have totals that hold no number begin anew, for nothing can be added to them; they are counted afterwards."""
+    totals = (await cache.upkeep.view(shard, after=NO_CHANGE, limit=1)).totals
+    if not totals.damaged:
+        return
+    batches.report.changed += 1
+    batches.report.add("totals")
+    batches.report.note(f"totals of shard {shard} held no number: {', '.join(totals.damaged)}")
+    if not batches.dry_run:
+        lacking = dict.fromkeys(totals.damaged, 0)
+        await cache.upkeep.settle(shard, settled=totals.settled, lacking=lacking, lease=batches.lease)
 
 
 async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount, *, after: str) -> bool:

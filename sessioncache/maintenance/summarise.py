@@ -28,9 +28,10 @@ from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import (
     ConfigurationError,
     Conflict,
-    DecodeError,
+    DataError,
     InvalidArgument,
     LimitExceeded,
+    ScriptFailure,
     SessionGone,
     VersionConflict,
 )
@@ -209,8 +210,9 @@ class _Summaries:
                 return session_id
             try:
                 await self._session(session_id, found[position])
-            except (DecodeError, Conflict) as error:
-                self.batches.report.add("torn" if isinstance(error, DecodeError) else "kept")
+            except (DataError, LimitExceeded, ScriptFailure, Conflict) as error:
+                # One session must not keep the walk from those behind it.
+                self.batches.report.add("kept" if isinstance(error, Conflict | LimitExceeded) else "torn")
                 self.batches.report.note(f"{session_id!r} was not summarised: {error}")
         return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Keyspace, ShardKeys
-from sessioncache.wire.replies import flat
+from sessioncache.wire.replies import flat, whole_number
 
 __all__ = ["clock", "earliest", "passes", "shard_count"]
 
@@ -47,9 +47,10 @@ def passes(*, shard: ShardKeys, jobs: Sequence[str]) -> Call[tuple[int, dict[str
     names = [part for job in jobs for part in (f"passed:{job}", f"seen:changes:{job}")]
 
     def decode(reply: list[bytes | None]) -> tuple[int, dict[str, int], dict[str, int]]:
-        changes, *noted = reply
-        times = {job: int(value) for job, value in zip(jobs, noted[::2], strict=True) if value}
-        numbers = {job: int(value) for job, value in zip(jobs, noted[1::2], strict=True) if value}
-        return int(changes or 0), times, numbers
+        # What is damaged was never noted: one field must not keep all jobs from being put in.
+        changes, *noted = (None if value is None else whole_number(value) for value in reply)
+        times = {job: value for job, value in zip(jobs, noted[::2], strict=True) if value}
+        numbers = {job: value for job, value in zip(jobs, noted[1::2], strict=True) if value is not None}
+        return changes or 0, times, numbers
 
     return Call("schedule.passes", "HMGET", (shard.totals,), (CHANGES, *names), decode=decode)

@@ -74,7 +74,8 @@ class ArchivingSteps(SealingSteps):
             yield _messages(page)
             start = page[-1].seq
         for room, suffixes in ROOMS.items():
-            if int(named.get(f"n:{room}".encode(), b"0")):
+            # A count that is damaged says nothing: what there is of the room is read.
+            if named.get(f"n:{room}".encode(), b"0") != b"0":
                 for suffix, key in zip(suffixes, keys.room(room), strict=True):
                     for kind, values in self._room(suffix, key):
                         yield StoredPart(kind, room, suffix, tuple(values))

@@ -9,7 +9,7 @@ from sessioncache.sealing.models import RawEntry, entry_from
 from sessioncache.upkeep.models import ArchiveState
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys
-from sessioncache.wire.replies import flat
+from sessioncache.wire.replies import flat, whole_number
 
 __all__ = [
     "archive_state",
@@ -111,6 +111,11 @@ def kept_dictionaries(*, shard: ShardKeys) -> Call[list[str]]:
 
 
 def used(*, shard: ShardKeys, names: Sequence[str]) -> Call[list[int]]:
-    """HMGET of how many times chunks were made with dictionaries in a shard."""
+    """HMGET of how many times chunks were made with dictionaries in a shard; -1 where what is noted is no number."""
+
+    def decode(reply: list[bytes | None]) -> list[int]:
+        found = [0 if value is None else whole_number(value) for value in reply]
+        return [-1 if number is None else number for number in found]
+
     args = tuple(f"used:{name}" for name in names)
-    return Call("upkeep.used", "HMGET", (shard.totals,), args, decode=lambda reply: [int(one or 0) for one in reply])
+    return Call("upkeep.used", "HMGET", (shard.totals,), args, decode=decode)

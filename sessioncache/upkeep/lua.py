@@ -22,7 +22,7 @@ from sessioncache.upkeep.models import (
 )
 from sessioncache.wire.call import Arg, Call, Write, optional
 from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
-from sessioncache.wire.replies import flat
+from sessioncache.wire.replies import flat, whole_number
 from sessioncache.wire.script import load_script
 
 __all__ = [
@@ -225,7 +225,8 @@ def linked(*, shard: ShardKeys, after: str, limit: int) -> Call[list[tuple[str, 
 def settle(*, shard: ShardKeys, lease: Key, lease_token: int, settled: int, lacking: Sequence[str]) -> Call[bool]:
     """`upkeep/settle.lua`: False if somebody else has corrected the totals meanwhile."""
     args: tuple[Arg, ...] = (lease_token, settled, *lacking)
-    return Call("upkeep.settle", load_script("upkeep.settle"), (shard.totals, lease), args, decode=bool, writes=True)
+    keys = (shard.totals, shard.feed, lease)
+    return Call("upkeep.settle", load_script("upkeep.settle"), keys, args, decode=bool, writes=True)
 
 
 def view(*, shard: ShardKeys, after: int, limit: int, names: Sequence[str]) -> Call[View]:
@@ -233,11 +234,13 @@ def view(*, shard: ShardKeys, after: int, limit: int, names: Sequence[str]) -> C
 
     def decode(reply: list[Any]) -> View:
         values, first, last, counted = reply
-        feed_seq, settled, sessions, *sums = (int(value or 0) for value in values)
+        numbers = [0 if value is None else whole_number(value) for value in values]
+        damaged = tuple(name for name, number in zip(Totals.FIELDS, numbers, strict=True) if number is None)
+        feed_seq, settled, sessions, *sums = (number or 0 for number in numbers)
         found = {unescape(member): _counters(counts) for member, counts in counted}
         if "" in found:
             raise DecodeError(f"an entry of the feed of shard {shard.index} is damaged: it names no session")
-        return View(Totals(feed_seq, settled, sessions, tuple(sums)), int(first), int(last), found)
+        return View(Totals(feed_seq, settled, sessions, tuple(sums), damaged), int(first), int(last), found)
 
     args: tuple[Arg, ...] = (shard.record_prefix, after, limit, len(Totals.FIELDS), *names)
     return Call("upkeep.view", load_script("upkeep.view"), (shard.totals, shard.feed), args, decode=decode)

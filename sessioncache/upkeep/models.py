@@ -202,6 +202,9 @@ class Totals:
     sessions: int
     counted: Counters
 
+    damaged: tuple[str, ...] = ()
+    """Fields that hold no whole number; they count as 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:

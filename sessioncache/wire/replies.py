@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["flat"]
+__all__ = ["flat", "whole_number"]
 
 
 def flat(reply: Any) -> list[Any]:  # noqa: ANN401 - RESP3 has maps and pairs where RESP2 has a flat list
@@ -17,3 +17,12 @@ def flat(reply: Any) -> list[Any]:  # noqa: ANN401 - RESP3 has maps and pairs wh
     if reply and not isinstance(reply[0], bytes):
         return [part for pair in reply for part in pair]
     return list(reply)
+
+
+def whole_number(value: bytes) -> int | None:
+    """The number that a field holds, as the server itself would read it to add to it; None: it holds none."""
+    try:
+        number = int(value)
+    except ValueError:
+        return None
+    return number if b"%d" % number == value and -(2**63) <= number < 2**63 else None

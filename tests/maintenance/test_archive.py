@@ -25,7 +25,7 @@ from sessioncache.maintenance.archive_files import ArchiveFile, archive_files
 from sessioncache.types import datetime_from_ms
 from sessioncache.upkeep.models import StoredPart
 from tests.engines import Engine
-from tests.maintenance.conftest import make_cache
+from tests.maintenance.conftest import Surgeon, make_cache
 
 HOUR_MS = 3_600_000
 WEEK_MS = 7 * 24 * HOUR_MS
@@ -332,3 +332,41 @@ async def test_what_is_damaged_is_left_out(engine: Engine, namespace: str, tmp_p
         report = await bring_back(cache, tmp_path)
         assert report.tally["sessions"]["imported"] == 1
         assert len(report.notes) == 2
+
+
+async def test_a_damaged_count_does_not_keep_others_from_the_archive(
+    engine: Engine, namespace: str, tmp_path: Path, surgeon: Surgeon
+) -> None:
+    """A session whose count of a room is no number is archived with what the room has, and stops nobody."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        for name in ("a", "b", "c"):
+            await cache.documents.save(name, {"state": {"of": name}})
+        record = cache.keys.session("b").record
+        with surgeon.at(record) as client:
+            client.hset(record, "n:documents", "many")
+        later(cache, 2 * WEEK_MS)
+        assert (await archive.run(cache, 0, limit=10)).details == {"archived": 3}
+        assert (await expire.run(cache, 0, limit=10)).details["expired"] == 3
+        cache.keys.now_override_ms = None
+        await bring_back(cache, tmp_path)
+        for name in ("a", "b", "c"):
+            assert (await cache.documents.get(name)).values["state"] == {"of": name}
+
+
+async def test_the_newest_copy_comes_back_whatever_the_clock_said(
+    engine: Engine, namespace: str, tmp_path: Path
+) -> None:
+    """Of two copies of one session that with more writes comes back, also where the clock was set back between them."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", {"n": 1})
+        later(cache, WEEK_MS)
+        assert (await archive.run(cache, 0, limit=10)).changed == 1
+        later(cache, -WEEK_MS)
+        await cache.transcripts.append("chat", {"n": 2})
+        later(cache, WEEK_MS - 60_000)
+        assert (await archive.run(cache, 0, limit=10)).changed == 1
+        later(cache, 60_000)
+        assert (await expire.run(cache, 0, limit=10)).details["expired"] == 1
+        cache.keys.now_override_ms = None
+        await bring_back(cache, tmp_path)
+        assert (await cache.transcripts.list("chat")).messages == [{"n": 1}, {"n": 2}]

@@ -180,3 +180,18 @@ async def test_a_run_goes_on_where_the_last_one_came_to(
         reports.append(await collect.run(cache, 0, limit=20))
     assert len(reports) > 2
     assert sum(report.examined for report in reports) >= 90
+
+
+async def test_a_dictionary_whose_use_is_not_known_stays(cache: AsyncSessionCache, surgeon: Surgeon) -> None:
+    """Where it is no number how often a dictionary was used, it stays, and the rest of the job is done."""
+    cache.keys.now_override_ms = int(time.time() * 1000)
+    data = b"where is my order" * 20
+    name = "00112233aabbccdd"
+    await cache.upkeep.save_dictionary(0, name, data)
+    key = cache.keys.shard(0).totals
+    with surgeon.at(key) as client:
+        client.hset(key, f"used:{name}", "often")
+    for _ in range(3):
+        assert (await collect.run(cache, 0, limit=10_000)).done
+        later(cache, HOUR_MS)
+    assert await kept(cache) == {name}

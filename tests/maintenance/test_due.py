@@ -113,3 +113,12 @@ def test_a_job_that_is_off_is_never_due() -> None:
 def test_where_nothing_was_ever_written_nothing_is_due() -> None:
     """Shards that nobody has used cost nothing."""
     assert not due_jobs(Agenda(START_MS, 1, [ShardAgenda(None, 0, {}, {})]), PERIODS)
+
+
+def test_a_clock_that_was_set_back_keeps_no_job_from_being_due() -> None:
+    """What was noted in a time that is yet to come counts as never; a little may be another server's clock."""
+    for name, every_s in PERIODS.items():
+        ahead_ms = every_s * 1000 + 60_000
+        for noted_ms, is_due in ((START_MS + ahead_ms, False), (START_MS + ahead_ms + 1, True)):
+            shard = replace(IDLE, earliest_ms=START_MS - 5, passed_ms={name: noted_ms})
+            assert bool(due_jobs(Agenda(START_MS, 1, [shard]), {name: every_s})) is is_due

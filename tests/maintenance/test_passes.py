@@ -65,3 +65,18 @@ async def test_runs_over_several_shards_add_up() -> None:
     for shard in range(2):
         total.merge(Report("reconcile", shard, seen={"torn": 1, "sealed": 5}))
     assert total.seen == {"torn": 2, "sealed": 10}
+
+
+async def test_damaged_notes_keep_no_job_from_being_due(cache: AsyncSessionCache, surgeon: Surgeon) -> None:
+    """What is noted about a pass and is no number was never noted; everything else is told as before."""
+    await cache.transcripts.append("a", {"n": 1})
+    key = cache.keys.shard(0).totals
+    damage = {"passed:expire": "soon", "seen:changes:expire": "1.5", "passed:prune": 7, "seen:changes:prune": 1}
+    with surgeon.at(key) as client:
+        client.hset(key, mapping=damage)
+    [seen] = (await cache.schedule.look(["expire", "prune"])).shards
+    assert (seen.changes, dict(seen.passed_ms), dict(seen.passed_changes)) == (1, {"prune": 7}, {"prune": 1})
+    with surgeon.at(key) as client:
+        client.hset(key, "feed_seq", "many")
+    assert (await cache.schedule.look(["expire"])).shards[0].changes == 0
+    await reconcile.run(cache, 0, limit=10)

@@ -132,6 +132,31 @@ async def test_lost_totals_are_counted_anew(cache: AsyncSessionCache, surgeon: S
     assert (await totals(cache))[:2] == (3, 7)
 
 
+@pytest.mark.parametrize("name", ["feed_seq", "settled", "sessions", "messages", "documents"])
+@pytest.mark.parametrize("value", ["x", "1.5", "007"])
+async def test_totals_that_are_no_numbers_are_counted_anew(
+    cache: AsyncSessionCache, surgeon: Surgeon, name: str, value: str
+) -> None:
+    """A total that holds no number is named, and set right; the shard takes writes again, and its feed goes on."""
+    await fill(cache)
+    before = await totals(cache)
+    key = cache.keys.shard(0).totals
+    with surgeon.at(key) as client:
+        client.hset(key, name, value)
+        dry = await reconcile.run(cache, 0, limit=100, dry_run=True)
+        assert client.hmget(key, [name]) == [value.encode()]
+    report = await reconcile.run(cache, 0, limit=100)
+    for told in (dry, report):
+        assert told.done
+        assert told.notes[0] == f"totals of shard 0 held no number: {name}"
+    assert await totals(cache) == before
+    assert not (await reconcile.run(cache, 0, limit=100)).changed
+    newest, _changes = await cache.upkeep.changes(0, after=0, limit=0)
+    await cache.transcripts.append("s0", {"n": 9})
+    assert (await cache.upkeep.changes(0, after=newest, limit=10))[0] == newest + 1
+    assert (await totals(cache))[:2] == (3, 7)
+
+
 async def test_torn_sessions_are_reported_not_changed(cache: AsyncSessionCache, surgeon: Surgeon) -> None:
     """A session whose transcript is gone stays torn, is named, and counts for what its removal will take away."""
     await fill(cache)

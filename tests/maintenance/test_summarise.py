@@ -16,7 +16,7 @@ from sessioncache.maintenance.pairs import cut_at_most
 from sessioncache.maintenance.summarise import Summariser
 from sessioncache.types import JSONObject
 from tests.engines import Engine
-from tests.maintenance.conftest import make_cache
+from tests.maintenance.conftest import Surgeon, make_cache
 
 POLICY = RetentionPolicy(summarise_messages=10, summarise_keep=4)
 
@@ -278,3 +278,16 @@ async def test_a_session_of_its_own(cache: AsyncSessionCache) -> None:
     assert session is not None
     assert (session.metadata, session.status, session.messages) == ({"m": 1}, "busy", 5)
     assert (await cache.documents.get("chat")).values == {"state": 1}
+
+
+async def test_a_torn_session_does_not_stop_the_others(cache: AsyncSessionCache, surgeon: Surgeon) -> None:
+    """A session whose transcript is gone is named, and the walk goes on to those behind it."""
+    for name in ("a", "b", "c"):
+        await fill(cache, name)
+    key = cache.keys.session("b").transcript
+    with surgeon.at(key) as client:
+        client.delete(key)
+    report = await run(cache)
+    assert report.details == {"summarised": 2, "summarised_messages": 32, "torn": 1}
+    assert report.notes[0].startswith("'b' was not summarised: ")
+    assert report.done

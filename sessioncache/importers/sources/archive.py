@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sessioncache.importers.models import SourceSession, Unreadable
 from sessioncache.importers.sources.reading import Malformed
-from sessioncache.maintenance.archive_files import ArchivedSession, archive_files, read_archive
+from sessioncache.maintenance.archive_files import WIDTHS, ArchivedSession, archive_files, read_archive
 from sessioncache.types import datetime_from_ms
 from sessioncache.upkeep.models import StoredPart
 from sessioncache.wire.keys import ROOMS
+from sessioncache.wire.replies import whole_number
 
 __all__ = ["ArchiveSource", "ArchivedCopy"]
 
@@ -45,7 +46,8 @@ class ArchiveSource:
             raise Malformed(f"{url}: {error}") from error
         if not self._files:
             raise Malformed(f"{url}: there is no file of an archive in it (*.jsonl.gz)")
-        self._newest: dict[str, tuple[datetime, str]] = {}
+        self._newest: dict[str, tuple[ArchivedSession, str]] = {}
+        """Without what is in them; and the file of each."""
         self._notes: list[str] = []
 
     @property
@@ -68,7 +70,8 @@ class ArchiveSource:
             while (found := await asyncio.to_thread(next, reading, None)) is not None:
                 if isinstance(found, str) or found.id in given:
                     continue
-                if self._newest.get(found.id) == (found.archived_at, path):
+                newest, where = self._newest.get(found.id, (found, path))
+                if where == path and _age(newest) == _age(found):
                     given.add(found.id)
                     yield _copy(found, path)
 
@@ -85,8 +88,27 @@ class ArchiveSource:
             for found in read_archive(self._url, path):
                 if isinstance(found, str):
                     self._notes.append(f"{path}: {found}")
-                elif self._newest.get(found.id, (found.archived_at, ""))[0] <= found.archived_at:
-                    self._newest[found.id] = (found.archived_at, path)
+                elif found.id not in self._newest or _is_newer(found, self._newest[found.id][0]):
+                    self._newest[found.id] = (replace(found, parts=[]), path)
+
+
+def _age(copy: ArchivedSession) -> tuple[str, int, datetime]:
+    return copy.gen, copy.revision, copy.archived_at
+
+
+def _is_newer(copy: ArchivedSession, than: ArchivedSession) -> bool:
+    """Whether it is as new at least. Of one incarnation the revision tells: a clock may have been set back."""
+    if copy.gen == than.gen and copy.revision != than.revision:
+        return copy.revision > than.revision
+    return copy.archived_at >= than.archived_at
+
+
+def _count_of(found: ArchivedSession, room: str, told: bytes) -> int:
+    """How many entries a room has: as its record says or, where that is damaged, as were found in it."""
+    count = whole_number(told)
+    if count is not None:
+        return count
+    return sum(len(part.values) // WIDTHS[part.part] for part in found.parts if part.suffix == room)
 
 
 def _copy(found: ArchivedSession, path: str) -> ArchivedCopy | Unreadable:
@@ -95,7 +117,10 @@ def _copy(found: ArchivedSession, path: str) -> ArchivedCopy | Unreadable:
     fields = {name.decode(): value for name, value in zip(record[::2], record[1::2], strict=True)}
     try:
         counts: dict[str, int] = {"messages": int(fields["messages"])}
-        counts |= {room: int(fields.get(f"n:{room}", 0)) for room in ROOMS}
+        for room in ROOMS:
+            counts[room] = _count_of(found, room, fields.get(f"n:{room}", b"0"))
+            if counts[room]:
+                fields[f"n:{room}"] = b"%d" % counts[room]
         created_at, updated_at = (datetime_from_ms(int(fields[at])) for at in ("created_ms", "updated_ms"))
     except (KeyError, ValueError) as error:
         return Unreadable(name, f"its record is damaged: {error!r}")
