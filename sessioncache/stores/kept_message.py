@@ -1,8 +1,9 @@
 """Messages that remember what they were dumped as, and tell at next to no cost whether they still are that.
 
 The rule of this module: whatever changes a message is noticed, also deep inside it. A field that is set is noticed as
-it is set; lists and objects in fields are compared with copies, those of all messages in one go. Only what is written
-past the model, into `vars(message)`, goes unseen.
+it is set; lists and objects in fields are compared with copies, those of all messages in one go. A subclass may be
+dumped as anything (computed fields, serializers of its own), so it is dumped each time. Only what is written past the
+model, into `vars(message)`, goes unseen.
 """
 
 from __future__ import annotations
@@ -191,7 +192,7 @@ def dump_loaded(messages: Sequence[KeptMessage]) -> Dumps:
 
 
 def _dump(kind: type[BaseModel], message: object, what: str) -> Kept:
-    if not (isinstance(message, KeptMessage) and isinstance(message, kind)):
+    if type(message) is not kind or not isinstance(message, KeptMessage):
         return _kept(dumped_message(kind, message, what=what))
     kept: Kept | None = _slot(_get_kept, message)
     if kept is not None and _are_equal(kept.inner, kept.copies):

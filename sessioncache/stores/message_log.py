@@ -85,6 +85,10 @@ class Memory:
         """As `__copy__`: nothing in it changes."""
         return self.__copy__()
 
+    def __reduce__(self) -> tuple[type[Self], tuple[LogBase | None, Plan | None]]:
+        """As `__copy__`: messages that were pickled do not remember what they were dumped as."""
+        return type(self), (self.log, self.unanswered)
+
 
 class Remembering(StoredModel):
     """A model that remembers privately which of its messages are stored.

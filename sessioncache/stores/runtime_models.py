@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+from copy import deepcopy
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -145,6 +146,10 @@ class RuntimeSession(Remembering):
         Raises:
             InvalidArgument: what could not be loaded again.
         """
+        return deepcopy(self.stored_document())
+
+    def stored_document(self) -> JSONObject:
+        """The same, for reading only: the next call may answer the same object."""
         memory, token = memory_of(self), self._token()
         if memory.document is not None and token is not None and memory.document[0] == token:
             return memory.document[1]
@@ -158,7 +163,12 @@ class RuntimeSession(Remembering):
         return document
 
     def _token(self) -> bytes | None:
-        """All that decides about the document, told apart by kind as well; None where it is more than plain values."""
+        """All that decides about the document, told apart by kind as well; None where it is more than plain values.
+
+        A subclass may have computed fields, or serializers of its own: nobody knows what those look at.
+        """
+        if type(self) is not RuntimeSession:
+            return None
         fields = [value for name, value in self.__dict__.items() if name not in NOT_CHECKED]
         try:
             return marshal.dumps((fields, self.__pydantic_extra__), 2)

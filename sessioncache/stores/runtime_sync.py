@@ -262,7 +262,7 @@ class RuntimePersistence:
 def _document(session: RuntimeSession) -> JSONObject:
     if not isinstance(session, RuntimeSession):
         raise InvalidArgument(f"session must be a RuntimeSession, not {type(session).__name__}")
-    return session.to_document()
+    return session.stored_document()
 
 
 def _message(entry: Entry) -> RuntimeMessage:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import math
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import PrivateAttr, computed_field
 
 from sessioncache.stores import RuntimeMessage, RuntimeSession
 from sessioncache.stores.asset_models import ConversationTurn
@@ -242,3 +245,53 @@ def test_the_rest_of_a_session_is_dumped_as_it_is_now() -> None:
     for change in changes:
         change()
         assert repr(session.to_document()) == repr(session.model_copy(deep=True).to_document())
+
+
+def test_who_changes_a_document_changes_no_other() -> None:
+    """What a session's document is given out as is the caller's own, deep inside it too."""
+    session = RuntimeSession(id="s", runtime_metadata={"deep": [1]})
+    given = session.to_document()
+    given["more"] = 1
+    given["runtime_metadata"]["deep"].append(2)
+    assert session.to_document() == RuntimeSession(id="s", runtime_metadata={"deep": [1]}).to_document()
+
+
+def test_a_pickled_session_sees_its_changes() -> None:
+    """A session that another process unpickles notices changes, also where none was ever noticed in either process."""
+    code = """
+import pickle, sys
+from sessioncache.stores import RuntimeMessage, RuntimeSession
+look = lambda session: session.dump_messages(RuntimeMessage, session.messages, what="message").values()
+session = RuntimeSession(id="s", messages=[RuntimeMessage(role="user", content="old")])
+look(session)
+there = pickle.loads(pickle.dumps(session))
+there.messages[0].content = "new"
+print(look(there)[0]["content"], there == session, there.remembered() == session.remembered())
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.split() == ["new", "False", "True"]
+
+
+def test_a_subclass_is_dumped_each_time() -> None:
+    """What a subclass computes from elsewhere is seen, in a message and in a session."""
+
+    class Tagged(RuntimeMessage):
+        _tags: list[str] = PrivateAttr(default_factory=list)
+
+        @computed_field
+        def tags(self) -> list[str]:
+            return list(self._tags)
+
+    class Counted(RuntimeSession):
+        @computed_field
+        def total(self) -> int:
+            return len(self.messages)
+
+    message = Tagged(role="user")
+    session = Counted(id="s", messages=[message])
+    for total in range(1, 4):
+        assert look(session).values() == anew(session)
+        assert session.to_document()["total"] == total
+        message._tags.append("new")
+        session.messages.append(calling())
+    assert look(session).values()[0]["tags"] == ["new"] * 3
