@@ -66,7 +66,7 @@ def test_options_are_taken_anywhere() -> None:
         (("retention", "set", "tll_ms=5"), "did you mean ttl_ms"),
         (("retention", "set", "ttl_ms=-5"), "it must be a whole number, not negative"),
         (("retention", "set", "ttl_ms"), "is not NAME=VALUE"),
-        (("maintain", "run", "expir"), "'expire', 'prune', 'compact'"),
+        (("maintain", "run", "expir"), "'expire', 'archive', 'prune'"),
         (("demo", "--agents", "1"), "1 agents cannot be spread over 2 processes"),
         (("demo", "--keep"), "--keep needs --url"),
         (("demo", "--transcripts", "no-such-file.jsonl"), "there is no file 'no-such-file.jsonl'"),
