@@ -21,8 +21,9 @@ from sessioncache.maintenance.pace import BATCH, Pace, next_pace
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId, check_limit
 from sessioncache.upkeep import ShardLease
+from sessioncache.wire.replies import whole_number
 
-__all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "chunks", "pace_of"]
+__all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "chunks", "number_of", "pace_of"]
 
 log = logging.getLogger("sessioncache.maintenance")
 
@@ -62,6 +63,11 @@ def chunks(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
+
+
+def number_of(noted: str) -> int:
+    """A number that a job has noted; 0 where it has noted none, or that is damaged: so the job begins anew."""
+    return whole_number(noted.encode()) or 0
 
 
 class Batches:

@@ -20,7 +20,7 @@ from typing import Final
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import AccessDenied, BackendError, SessionCacheError
 from sessioncache.maintenance import compact
-from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
+from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks, number_of
 from sessioncache.maintenance.links import remove_dead_links
 from sessioncache.maintenance.report import Report
 from sessioncache.upkeep import ShardLease
@@ -78,7 +78,7 @@ async def run(
 
 async def _leftovers(cache: AsyncSessionCache, shard: int, batches: Batches) -> bool:
     """Keys that should expire and do not; whether the end was reached."""
-    cursor = int(await batches.resumed() or 0)
+    cursor = number_of(await batches.resumed())
     report = batches.report
     while batches.room:
         cursor, found = await cache.upkeep.session_keys(shard, cursor=cursor, limit=SCAN_COUNT)
@@ -143,7 +143,7 @@ async def _judge(
     [noted] = await cache.upkeep.noted(shard, JOB, [field])
     now_ms = await cache.upkeep.clock(shard)
     before, _, at_ms = noted.partition(" ")
-    is_over = bool(noted) and before == str(used) and now_ms - int(at_ms or now_ms) >= READERS_MS
+    is_over = before == str(used) and number_of(at_ms) > 0 and now_ms - number_of(at_ms) >= READERS_MS
     if is_over and not is_needed:
         if sealing is not None and not await cache.upkeep.forget(shard, name, used=used, lease=sealing):
             is_over = False
@@ -151,7 +151,7 @@ async def _judge(
         batches.report.add("dictionaries", int(is_over))
     if batches.dry_run:
         return
-    stands = noted if before == str(used) else f"{used} {now_ms}"
+    stands = noted if before == str(used) and number_of(at_ms) else f"{used} {now_ms}"
     noted_now = "" if is_needed or is_over else stands
     if noted_now != noted:
         await cache.upkeep.note(shard, JOB, {field: noted_now}, lease=batches.lease)

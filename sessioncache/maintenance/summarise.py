@@ -35,7 +35,7 @@ from sessioncache.errors import (
     SessionGone,
     VersionConflict,
 )
-from sessioncache.maintenance.batch import LEASE_TTL_MS, Batches, Progress
+from sessioncache.maintenance.batch import LEASE_TTL_MS, Batches, Progress, number_of
 from sessioncache.maintenance.pairs import cut_at_most
 from sessioncache.maintenance.report import Report
 from sessioncache.retention import RetentionPolicy
@@ -133,8 +133,8 @@ async def run(
         work = _Summaries(cache, shard, batches, policy, summariser or load_summariser(name or ""))
         now_ms = await cache.upkeep.clock(shard)
         at_ms, member, began_ms = await cache.upkeep.noted(shard, JOB, ["at_ms", "member", "began_ms"])
-        walk = Walk(int(at_ms or 0), member)
-        if now_ms - int(began_ms or 0) >= ANEW_MS:
+        walk = Walk(number_of(at_ms), member)
+        if now_ms - number_of(began_ms) >= ANEW_MS:
             walk, began_ms = Walk(), str(now_ms)
         while batches.room and work.has_time:
             found = await cache.upkeep.updated(shard, walk, until_ms=now_ms, limit=batches.room)

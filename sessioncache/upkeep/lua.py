@@ -320,8 +320,9 @@ def walks(*, lease: Key) -> Call[Walks]:
 
     def decode(reply: list[Any]) -> Walks:
         idle_ms, idle_id, busy_ms, busy_id, began_ms = (value or b"" for value in reply)
-        idle = Walk(int(idle_ms or 0), idle_id.decode())
-        return Walks(idle, Walk(int(busy_ms or 0), busy_id.decode()), int(began_ms or 0))
+        # A note that is damaged means to begin anew.
+        idle_at, busy_at, began = (whole_number(value) or 0 for value in (idle_ms, busy_ms, began_ms))
+        return Walks(Walk(idle_at, idle_id.decode()), Walk(busy_at, busy_id.decode()), began)
 
     return Call("upkeep.walks", "HMGET", (lease,), Walks.FIELDS, decode=decode)
 

@@ -255,6 +255,10 @@ DAMAGES: dict[str, Damage] = {
     "the totals are no numbers": Damage(
         ("totals",), lambda at: at.run("HSET", at.shard("full").totals, "sessions", "-1")
     ),
+    "a total is text": Damage(("totals",), lambda at: at.run("HSET", at.shard("full").totals, "sessions", "x")),
+    "the number of the newest change is text": Damage(
+        ("totals", "feed-head"), lambda at: at.run("HSET", at.shard("full").totals, "feed_seq", "x")
+    ),
     "the totals are gone": Damage(("totals", "feed-head"), lambda at: at.run("DEL", at.shard("plain").totals)),
     "a change is gone": Damage(("feed-gap",), lambda at: _feed_entry(at, 1)),
     "the newest change is gone": Damage(("feed-head",), lambda at: _feed_entry(at, -1)),

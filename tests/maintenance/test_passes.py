@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
-from sessioncache.maintenance import Report, compact, reconcile
+from sessioncache.maintenance import Report, collect, compact, reconcile, summarise
 from sessioncache.upkeep import ShardLease
 from tests.maintenance.conftest import Surgeon
 
@@ -80,3 +82,19 @@ async def test_damaged_notes_keep_no_job_from_being_due(cache: AsyncSessionCache
         client.hset(key, "feed_seq", "many")
     assert (await cache.schedule.look(["expire"])).shards[0].changes == 0
     await reconcile.run(cache, 0, limit=10)
+
+
+@pytest.mark.parametrize("job", [collect, compact, summarise])
+async def test_a_damaged_note_of_how_far_a_job_came_means_to_begin_anew(
+    cache: AsyncSessionCache, surgeon: Surgeon, job: ModuleType
+) -> None:
+    """A job whose notes are no numbers begins at the front, and writes them anew."""
+    await cache.retention.save(RetentionPolicy(seal_idle_ms=60_000, summarise_messages=10))
+    await cache.transcripts.append("a", {"n": 1})
+    names = {"cursor", "at_ms", "member", "began_ms", "idle_ms", "idle_id", "busy_ms", "busy_id"}
+    key = cache.keys.shard(0).lease(job.JOB)
+    with surgeon.at(key) as client:
+        client.hset(key, mapping=dict.fromkeys(names, "x"))
+    more = {"summariser": lambda _messages, **_named: "short"} if job is summarise else {}
+    for _ in range(2):
+        assert (await job.run(cache, 0, limit=100, **more)).done

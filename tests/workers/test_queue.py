@@ -57,6 +57,20 @@ async def test_jobs_that_nobody_takes_are_forgotten_one_day(office: Office) -> N
     assert await queued(office) == ["prune:0"]
 
 
+async def test_a_turn_does_not_last_when_the_clock_was_set_back(office: Office) -> None:
+    """A turn that ends in a time that is yet to come ends with the time that one lasts; another one stays as it is."""
+    queue = office.queue
+    key = f"{queue.name}:tick"
+    assert await queue.claim_tick("me", ttl_ms=60_000)
+    left_ms = await queue.redis.pttl(key)
+    assert not await queue.claim_tick("you", ttl_ms=600_000)
+    assert 0 < await queue.redis.pttl(key) <= left_ms
+    await queue.redis.pexpire(key, 3_600_000)
+    assert not await queue.claim_tick("you", ttl_ms=60_000)
+    assert 0 < await queue.redis.pttl(key) <= 60_000
+    assert await queue.redis.get(key) == b"me"
+
+
 async def test_a_tick_puts_in_sweeps_of_overdue_shards(office: Office, cache: AsyncSessionCache) -> None:
     """One look at the numbers, and one job for each shard with something due, whoever looks again."""
     await cache.retention.save(RetentionPolicy(ttl_ms=1))

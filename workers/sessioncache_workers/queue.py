@@ -119,7 +119,12 @@ class Queue:
         Raises:
             OutOfMemoryError: the server is full.
         """
-        return bool(await self.redis.set(f"{self.name}:tick", holder, nx=True, px=ttl_ms))
+        key = f"{self.name}:tick"
+        if await self.redis.set(key, holder, nx=True, px=ttl_ms):
+            return True
+        # Shortens nothing, unless the server's clock was set back: then the turn would last for as long.
+        await self.redis.pexpire(key, ttl_ms, lt=True)
+        return False
 
     async def jobs(self) -> list[JobId | None]:
         """Everything in the queue, waiting or running; None stands for what other releases may know. One round trip."""
