@@ -41,10 +41,10 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Make a dictionary of the namespace's messages, and seal with it from now on.
+    """Make a dictionary of messages, and seal with it from now on.
 
-    Chunks that are sealed already keep theirs. Exit code 1: there is too little to learn from, or it would cost more
-    than it saves; nothing is changed then.
+    It learns from the namespace's messages. Chunks that are sealed already keep theirs. Exit code 1: there is too
+    little to learn from, or it would cost more than it saves; nothing is changed then.
     """
     state = state_of(context)
     made = run(_train(state, size))

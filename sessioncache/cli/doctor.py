@@ -28,7 +28,7 @@ SELDOM = {Check.queue, Check.session}
 def command(
     context: typer.Context,
     namespaces: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAMESPACE]...", help="Several of them; else the one of the options.")
+        list[str] | None, typer.Argument(metavar="NAMESPACE", help="Several of them; else the one of the options.")
     ] = None,
     *,
     health_url: Annotated[

@@ -225,7 +225,12 @@ async def _traces(transport: AsyncTransport, keys: Keyspace) -> Finding:
     if taken:
         return Finding("workers", Level.ok, f"{seen}; {waiting}")
     if await asyncio.to_thread(_trouble_at, HEALTH_URL) is None:
-        return Finding("workers", Level.ok, f"one at {HEALTH_URL} says that it is ready; {waiting}")
+        return Finding(
+            "workers",
+            Level.ok,
+            f"one at {HEALTH_URL} says that it is ready, but none has worked in this namespace yet; {waiting}",
+            "if that lasts for minutes: does its SESSIONCACHE_NAMESPACES name this one?",
+        )
     return Finding(
         "workers",
         Level.warning,

@@ -33,7 +33,13 @@ __all__ = ["command"]
 def command(
     context: typer.Context,
     form: Annotated[Format, typer.Argument(metavar="FORMAT", help="Whose sessions they are.")],
-    source: Annotated[str, typer.Argument(help="Path of the file or folder; for cognee the URL of its Redis.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Path of the file or folder; of an archive also a bucket's URL; for cognee the URL of its Redis.",
+        ),
+    ],
     *,
     existing: Annotated[
         Existing, typer.Option(help="What happens to sessions that are there already and not from this import.")
@@ -43,7 +49,10 @@ def command(
     ] = OnError.stop,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, write nothing.")] = False,
 ) -> None:
-    """Import sessions of another store. Interrupted and run again, it finishes; nothing is there twice."""
+    """Import sessions of another store, or of an archive.
+
+    Interrupted and run again, it finishes; nothing is there twice.
+    """
     state = state_of(context)
     try:
         run(_import(state, form, source, existing, on_error, dry_run=dry_run))

@@ -26,7 +26,7 @@ def show(context: typer.Context) -> None:
 @group.command("set")
 def set_(
     context: typer.Context,
-    changes: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="For example ttl_ms=86400000")],
+    changes: Annotated[list[str], typer.Argument(metavar="NAME=VALUE", help="For example ttl_ms=86400000")],
 ) -> None:
     """Change fields of the policy. A session gets a new TTL at its next write."""
     state = state_of(context)

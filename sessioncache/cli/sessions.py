@@ -130,7 +130,7 @@ def _show_record(output: Output, session: Session) -> None:
 @group.command()
 def delete(
     context: typer.Context,
-    session_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    session_ids: Annotated[list[str], typer.Argument(metavar="ID")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete sessions with everything they have; also damaged ones."""

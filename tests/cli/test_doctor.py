@@ -74,6 +74,18 @@ def test_a_sound_server(command: Command, cache: SessionCache, health: str) -> N
     assert [line.split()[1] for line in shown.out.splitlines() if line[0] in "✓!✗"] == CHECKS
 
 
+@pytest.mark.engines("valkey")
+def test_a_worker_for_others(
+    command: Command, cache: SessionCache, health: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that is ready, in a namespace where none has worked, is asked whether it serves that one."""
+    cache.transcripts.append("s", {"a": 1})
+    monkeypatch.setattr("sessioncache.cli.examination.HEALTH_URL", health)
+    (found,) = command("doctor", "--only", "workers", "--json").objects
+    assert (found["level"], "none has worked in this namespace" in found["text"]) == ("ok", True)
+    assert "SESSIONCACHE_NAMESPACES" in found["remedy"]
+
+
 @pytest.mark.engines("acl")
 def test_a_user_with_few_rights(command: Command, cache: SessionCache) -> None:
     """A user who has no more rights than needed has no problem, though not all can be seen."""
