@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 
+from sessioncache.errors import SessionCacheError
 from sessioncache.transport.driver_errors import as_session_cache_error
 from sessioncache.transport.node_sync import Node, Outcome
 from sessioncache.wire.call import Call
@@ -64,8 +65,10 @@ def decode_all(calls: Sequence[Call[Any]], outcomes: Sequence[Outcome], *, retur
     """The decoded replies, errors in their places if asked; otherwise the first error is raised."""
     decoded: list[Any] = []
     for call, outcome in zip(calls, outcomes, strict=True):
-        if isinstance(outcome, Exception) and return_errors:
-            decoded.append(as_session_cache_error(outcome, call=call.name))
-        else:
+        try:
             decoded.append(decode(call, outcome))
+        except SessionCacheError as error:
+            if not return_errors:
+                raise
+            decoded.append(error)
     return decoded

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sessioncache.errors import DecodeError
 from sessioncache.sealing.models import RawEntry, entry_from
 from sessioncache.upkeep.models import ArchiveState
 from sessioncache.wire.call import Call
@@ -26,16 +27,18 @@ __all__ = [
 
 
 def archive_state(*, session: SessionKeys) -> Call[ArchiveState | None]:
-    """HMGET of what decides about archiving; None where there is no record, or it is damaged."""
+    """HMGET of what decides about archiving; None where there is no record, DecodeError where it is damaged."""
 
     def decode(reply: list[Any]) -> ArchiveState | None:
         gen, revision, deadline_ms, ttl_ms, marked, sealed, rewritten = reply
+        if gen is None:
+            return None
         try:
             mark = (marked or b"").decode()
             head = f"{(sealed or b'').decode()} {(rewritten or b'').decode()}"
             return ArchiveState(gen.decode(), int(revision), int(deadline_ms), int(ttl_ms), mark, head)
-        except (AttributeError, TypeError, ValueError):
-            return None
+        except (TypeError, ValueError) as error:
+            raise DecodeError(f"its record cannot be read, so it is not archived: {error}") from error
 
     names = ("gen", "revision", "deadline_ms", "ttl_ms", "archived", "sealed", "rewritten")
     return Call("upkeep.archive_state", "HMGET", (session.record,), names, decode=decode)

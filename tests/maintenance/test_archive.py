@@ -370,3 +370,20 @@ async def test_the_newest_copy_comes_back_whatever_the_clock_said(
         cache.keys.now_override_ms = None
         await bring_back(cache, tmp_path)
         assert (await cache.transcripts.list("chat")).messages == [{"n": 1}, {"n": 2}]
+
+
+async def test_a_record_that_cannot_be_read_is_named(
+    engine: Engine, namespace: str, tmp_path: Path, surgeon: Surgeon
+) -> None:
+    """A session that cannot be archived stays, is named, and does not keep the others from the archive."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        for name in ("a", "b", "c"):
+            await cache.transcripts.append(name, {"n": 1})
+        record = cache.keys.session("b").record
+        with surgeon.at(record) as client:
+            client.hset(record, "revision", "x")
+        later(cache, 2 * WEEK_MS)
+        report = await archive.run(cache, 0, limit=10)
+        assert report.details == {"archived": 2, "torn": 1}
+        assert "'b' is damaged" in report.notes[0]
+        assert (await expire.run(cache, 0, limit=10)).details["unarchived"] == 1
