@@ -9,7 +9,7 @@ from typing import Any
 from sessioncache.sessions.models import Listed, Saved, Session, Updated
 from sessioncache.sessions.record import Pairs, listed_from, merge_into, session_from
 from sessioncache.types import datetime_from_ms
-from sessioncache.wire.call import Call, Write, optional
+from sessioncache.wire.call import Call, Write, digits, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
 from sessioncache.wire.values import pack_parts
@@ -112,12 +112,12 @@ def save(
     shape = (
         *(into.metadata_version, int(into.pinned)),
         *(len(pairs) // 2 for pairs in kinds),
-        *(int(keep_runtime), optional(through), optional(updated_ms)),
+        *(int(bool(keep_runtime)), through, updated_ms),
     )
     args = (
         *write.args(session),
         into.user or "",
-        " ".join(map(str, shape)),
+        " ".join(["" if number is None else digits(number) for number in shape]),
         pack_parts([*authoritative, *host]),
         marks,
         *runtime,

@@ -16,7 +16,7 @@ from sessioncache.types import NO_BASE, Base
 from sessioncache.wire.keys import Key, Keyspace, SessionKeys
 from sessioncache.wire.script import Script
 
-__all__ = ["Arg", "Call", "Watch", "Write", "new_operation_id", "operation_id_for", "optional"]
+__all__ = ["Arg", "Call", "Watch", "Write", "digits", "new_operation_id", "operation_id_for", "optional"]
 
 Arg: TypeAlias = bytes | str | int
 T = TypeVar("T")
@@ -126,6 +126,11 @@ def optional(value: int | None) -> Arg:
     return "" if value is None else value
 
 
+def digits(number: int) -> str:
+    """A number as scripts read it; one of a subclass may say of itself what it likes, as those of enumerations do."""
+    return str(int(number))
+
+
 def new_operation_id() -> str:
     """A random operation id: 16 hexadecimal characters, 64 bits."""
     return os.urandom(8).hex()
@@ -174,5 +179,5 @@ class Write:
         terms = ""
         if base is not NO_BASE or self.now_override_ms is not None:
             numbers = (self.now_override_ms, base.revision, base.fence)
-            terms = " ".join(["" if number is None else str(number) for number in numbers] + [base.gen or ""])
+            terms = " ".join(["" if number is None else digits(number) for number in numbers] + [base.gen or ""])
         return (keys.escaped, self.operation, "" if terms == "   " else terms)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from typing import Any
 
 import pytest
 
-from sessioncache import AsyncSessionCache, Base, InvalidArgument, VersionConflict
+from sessioncache import AsyncSessionCache, Base, InvalidArgument, Session, VersionConflict
 
 pytestmark = pytest.mark.engines("fakeredis")
 
@@ -73,3 +74,19 @@ async def test_a_range_ends_where_numbers_do(cache: AsyncSessionCache) -> None:
 
     assert len(await cache.transcripts.list("s", start=2**53 - 1)) == 0
     assert len(await cache.transcripts.list("s", start=1, stop=2**53 - 1)) == 1
+
+
+async def test_members_of_enumerations_are_numbers(cache: AsyncSessionCache) -> None:
+    """A base or a number of a save may be a member of an enumeration of numbers, whatever its text is."""
+
+    class Number(int, Enum):
+        ONE = 1
+        TWO = 2
+
+    await cache.transcripts.append("s", {"role": "user"})
+    await cache.transcripts.append("s", {"role": "user"}, base=Base(revision=Number.ONE))
+    with pytest.raises(VersionConflict):
+        await cache.transcripts.append("s", {"role": "user"}, base=Base(revision=Number.ONE))
+    saved = await cache.sessions.save(Session(id="s"), messages=[{"role": "user"}], through=Number.TWO)
+    page = await cache.transcripts.list("s")
+    assert [entry.seq for entry in page] == [saved.first_seq]
