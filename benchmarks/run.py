@@ -23,6 +23,7 @@ from benchmarks.cores import Cores
 from benchmarks.delay import delayed
 from benchmarks.environment import NotInstalled, python_for
 from benchmarks.meter import Meter
+from benchmarks.operations import measure_stages
 from benchmarks.results import Missing, Results, Sample
 from benchmarks.subject import OURS, BenchmarkError, NotAvailable, Subject, SubjectProcess
 from benchmarks.weigh import used_bytes, weigh
@@ -67,7 +68,7 @@ class Plan:
         """Round, workload and subject, in order."""
         for number in range(self.rounds):
             for workload in self.workloads:
-                if workload.weighed and number:
+                if workload.staged or (workload.weighed and number):
                     continue
                 able = [subject for subject in self.subjects if _does(subject, workload)]
                 first = number % max(len(able), 1)
@@ -112,6 +113,11 @@ def measure(plan: Plan) -> Results:
                 results.forget(subject.name, workload.key)
                 results.missing.append(Missing(subject.name, workload.key, f"failed: {str(error).splitlines()[-1]}"))
                 processes.restart(subject)
+        staged = [workload for workload in plan.workloads if workload.staged]
+        if staged and any(subject.name == OURS for subject in plan.subjects):
+            found = measure_stages(staged, plan.progress, quick=plan.quick)
+            results.samples += found.samples
+            results.facts["stages"] = found.facts
         results.facts["subjects"] = {name: of_one[0].versions for name, of_one in processes.running.items()}
     results.facts["load_average_after"] = os.getloadavg()[0]
     return results
@@ -126,9 +132,9 @@ class _Processes:
         self._pythons: dict[str, Path] = {}
         self.running: dict[str, list[SubjectProcess]] = {}
         """By subject; those that cannot be installed are not there."""
-        most = max((workload.processes for workload in plan.workloads), default=1)
+        most = max((workload.processes for workload in plan.workloads if not workload.staged), default=1)
         for subject in plan.subjects:
-            if not any(_does(subject, workload) for workload in plan.workloads):
+            if not any(_does(subject, workload) for workload in plan.workloads if not workload.staged):
                 continue
             plan.progress(f"environment of {subject.name}")
             try:
@@ -280,17 +286,18 @@ def _pings(direct: int, proxied: int) -> dict[str, float]:
 
 def _facts(plan: Plan, servers: _Servers, cores: Cores) -> dict[str, Any]:
     binary = servers.shared.binary
+    only_stages = all(workload.staged for workload in plan.workloads)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "pinned": cores.facts(PROCESSES),
+        "pinned": cores.facts(0 if only_stages else PROCESSES),
         "load_average_before": os.getloadavg()[0],
         "python": platform.python_version(),
         "server": f"{binary.kind} {binary.version_text}" + (" with RediSearch and RedisJSON" if plan.modules else ""),
-        "durability": "append-only file, fsync every second",
-        "messages": plan.file.name,
-        "rounds": plan.rounds,
+        "durability": "no append-only file" if only_stages else "append-only file, fsync every second",
+        "messages": "filling.py" if only_stages else plan.file.name,
+        "rounds": 1 if only_stages else plan.rounds,
         "quick": plan.quick,
         "rows": list(plan.rows) or list(dict.fromkeys(workload.row for workload in plan.workloads)),
         "names": {workload.key: workload.name for workload in plan.workloads},

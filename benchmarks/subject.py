@@ -63,7 +63,9 @@ class Subject:
 
 LOG: Final = ("append", "load")
 SUBJECTS: Final = (
-    Subject(OURS, "benchmarks.subjects.sessioncache_api", works=("append", "load", "memory", "save", "list")),
+    Subject(
+        OURS, "benchmarks.subjects.sessioncache_api", works=("append", "load", "memory", "save", "list", "operations")
+    ),
     Subject(REDIS_PY, "benchmarks.subjects.redis_py"),
     Subject(BARE, "benchmarks.subjects.bare_script", works=("append",)),
     Subject(OPENAI, "benchmarks.subjects.openai_agents", "openai-agents"),

@@ -14,7 +14,7 @@ from typing import Any, Final
 from benchmarks.subject import BARE, OPENAI, OURS, REDIS_PY
 from benchmarks.subjects.contract import NEAR_CACHE, SEALED
 
-__all__ = ["DELAY_MS", "PROCESSES", "SESSIONS", "Workload", "all_workloads"]
+__all__ = ["DELAY_MS", "POOLS", "PROCESSES", "SESSIONS", "Workload", "all_workloads"]
 
 DELAY_MS: Final = 0.5
 PROCESSES: Final = 4
@@ -28,6 +28,9 @@ SESSIONS_LEAST: Final = 200
 SHORT_SESSIONS: Final = 10_000
 QUICK_SHARE: Final = 8
 QUICK_SESSIONS: Final = 4_000
+QUICK_WORKERS_SESSIONS: Final = 20_000
+POOLS: Final = (1, 2, 4)
+"""Worker processes that sweep; the largest pool does the rest."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,9 @@ class Workload:
     weighed: bool = False
     """Whether the memory that it leaves is the result: counted, not timed, so one round tells all."""
 
+    staged: bool = False
+    """Whether it is a stage of `operations.py`, which has a server of its own, and runs when its row is named."""
+
 
 OPENAI_AND_OURS: Final = (OURS, OPENAI)
 NETWORK: Final = (OURS, REDIS_PY, BARE, OPENAI)
@@ -83,15 +89,16 @@ def all_workloads(*, quick: bool = False, sessions: int = SESSIONS) -> list[Work
 
     Args:
         quick: an eighth of the operations.
-        sessions: of the larger namespace that is listed.
+        sessions: of the larger namespace that is listed, and of the one that workers look after.
     """
+    workers = min(sessions, QUICK_WORKERS_SESSIONS) if quick else sessions
     if quick:
         sessions = min(sessions, QUICK_SESSIONS)
     short = SHORT_SESSIONS // (10 * QUICK_SHARE if quick else 1)
     timed = [*_appends(), *_loads(), *_saves(), *_lists(sessions)]
     if quick:
         timed = [replace(workload, operations=max(workload.operations // QUICK_SHARE, 1)) for workload in timed]
-    return timed + _memory(short)
+    return timed + _memory(short) + _workers(workers)
 
 
 def _appends() -> list[Workload]:
@@ -213,3 +220,28 @@ def _memory(short: int) -> list[Workload]:
             ),
         ]
     return found
+
+
+def _workers(sessions: int) -> list[Workload]:
+    """The stages, each with the agents' calls before and behind it: `…-base`."""
+    stages = [("reconcile", f"reconcile, {POOLS[-1]} workers", POOLS[-1])]
+    stages += [(f"sweep-{count}", f"sweep, {count} worker{'s' * (count > 1)}", count) for count in POOLS]
+    stages += [
+        ("seal", f"seal, {POOLS[-1]} workers", POOLS[-1]),
+        ("idle", f"nothing to do, {POOLS[-1]} workers", POOLS[-1]),
+    ]
+    return [
+        Workload(
+            f"{key}{end}",
+            "workers",
+            f"{name}{', without' * bool(end)}",
+            "operations",
+            1,
+            sessions,
+            subjects=(OURS,),
+            processes=count,
+            staged=True,
+        )
+        for key, name, count in stages
+        for end in ("", "-base")
+    ]

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.chart import chart
-from benchmarks.publish import BEGIN, END, README, publish
+from benchmarks.publish import BEGIN, BEGIN_WORKERS, END, END_WORKERS, README, publish
 from benchmarks.results import Results, Sample
 from tests.benchmarks.test_results import make_results
 
@@ -34,9 +34,29 @@ def test_a_readme_without_marks_is_left_alone(tmp_path: Path) -> None:
     assert readme.read_text() == "text"
 
 
+def test_what_workers_did_has_a_place_of_its_own(tmp_path: Path) -> None:
+    """Results of workers alone replace those of workers alone, without a picture; a mixture is refused."""
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\nkept\n{END}\n{BEGIN_WORKERS}\nold\n{END_WORKERS}\n")
+    results = make_results()
+    results.samples = [Sample("seal", "sessioncache", 0, {"load_average": 1.0, "sessions_per_s": 5.0})]
+    results.facts["rows"] = ["workers"]
+    assert publish(results, readme) == [readme]
+    text = readme.read_text()
+    assert "kept" in text
+    assert "old" not in text
+    assert "**Workers" in text[text.index(BEGIN_WORKERS) :]
+    results.facts["rows"] = ["workers", "append"]
+    with pytest.raises(ValueError, match="by themselves"):
+        publish(results, readme)
+    assert readme.read_text() == text
+
+
 def test_the_readme_has_its_marks() -> None:
-    """The README of this folder has a place for the tables."""
-    assert README.read_text(encoding="utf-8").index(BEGIN) < README.read_text(encoding="utf-8").index(END)
+    """The README of this folder has a place for the tables, and one for those of workers."""
+    text = README.read_text(encoding="utf-8")
+    places = [text.index(mark) for mark in (BEGIN, END, BEGIN_WORKERS, END_WORKERS)]
+    assert places == sorted(places)
 
 
 def test_the_chart_has_a_bar_a_subject() -> None:

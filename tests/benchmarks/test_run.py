@@ -144,7 +144,7 @@ def test_somebody_elses_failure_is_told_and_the_run_goes_on(file: Path, monkeypa
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        (["fly"], "unknown row fly; there are: append, processes, load, whole, save, list, memory"),
+        (["fly"], "unknown row fly; there are: append, processes, load, whole, save, list, memory, workers"),
         (["--subjects", "nobody"], "unknown subject nobody; there are: sessioncache, redis-py, bare script"),
         (["--transcripts", "gone.jsonl"], "no conversations at gone.jsonl"),
         (["--transport", "pigeon"], "transport"),
