@@ -67,6 +67,17 @@ def _filesystem(url: str) -> tuple[Any, str]:
     return found, str(path)
 
 
+def _sync_folders(path: str) -> None:
+    """Let the file's name survive a power cut, and of the shard's and the namespace's folder, which may be new."""
+    for _ in range(3):
+        path = os.path.dirname(path)  # noqa: PTH120 - a path of fsspec, not of this system
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
 class ArchiveFile:
     """One file that is being written. Blocking: to be used in a thread."""
 
@@ -106,6 +117,7 @@ class ArchiveFile:
         with suppress(AttributeError, OSError, ValueError):
             # A file of this machine; a bucket has no such thing, and is asked below.
             os.fsync(self._file.fileno())
+            _sync_folders(self.path)
         self._file.close()
         self._system.invalidate_cache()
         found = self._system.info(self.path)["size"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import stat
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -387,3 +389,13 @@ async def test_a_record_that_cannot_be_read_is_named(
         assert report.details == {"archived": 2, "torn": 1}
         assert "'b' is damaged" in report.notes[0]
         assert (await expire.run(cache, 0, limit=10)).details["unarchived"] == 1
+
+
+def test_a_closed_file_and_its_folders_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is synced, and then the folders that name it: a power cut after the note loses neither."""
+    are_folders: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: are_folders.append(stat.S_ISDIR(os.fstat(handle).st_mode)))
+    file = ArchiveFile(str(tmp_path), "acme", 3, 0)
+    file.write(b"{}")
+    file.close()
+    assert are_folders == [False, True, True, True]
