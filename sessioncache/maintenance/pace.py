@@ -14,7 +14,7 @@ rest, in times of the batch    1   1   1  2   4   4  2.7 1.8 1.2   1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 __all__ = ["BATCH", "BATCH_MIN", "Pace", "next_pace"]
@@ -70,12 +70,14 @@ def next_pace(pace: Pace, *, sessions: int, took_s: float, together: int = 1) ->
 
     Args:
         pace: the one before.
-        sessions: how many the batch had.
+        sessions: how many the batch had; 0: it was something else, which tells nothing of sessions but is rested from.
         took_s: how long it took, there and back, without the rest.
         together: how many runs of this process share the server: all of them together take no more than one would.
     """
-    if sessions <= 0 or took_s <= 0:
+    if took_s <= 0:
         return pace
+    if sessions <= 0:
+        return replace(pace, pause_s=_pause_s(took_s, pace.rest, together))
     counted = max(sessions, FEW)
     each_s = took_s / counted
     usual_s = pace.usual_s or each_s
@@ -87,4 +89,8 @@ def next_pace(pace: Pace, *, sessions: int, took_s: float, together: int = 1) ->
         batch, rest = min(int(pace.batch * GROWTH) + 1, int(BATCH_S / usual_s)), pace.rest * CALMING
     batch = min(max(batch, BATCH_MIN), BATCH)
     rest = min(max(rest, REST_MIN), REST_MAX)
-    return Pace(batch, rest, min(took_s * (together * (1 + rest) - 1), REST_S_MAX), usual_s)
+    return Pace(batch, rest, _pause_s(took_s, rest, together), usual_s)
+
+
+def _pause_s(took_s: float, rest: float, together: int) -> float:
+    return min(took_s * (together * (1 + rest) - 1), REST_S_MAX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -71,8 +72,11 @@ def test_chance_changes_little() -> None:
 
 
 def test_batches_without_sessions_tell_nothing() -> None:
-    """A step that looked at no session leaves the pace as it is."""
-    assert next_pace(Pace(), sessions=0, took_s=1.0) == Pace()
+    """A step that looked at no session leaves the pace as it is, and is rested from by what it took itself."""
+    weary = Pace(pause_s=0.9, rest=2.0)
+    rested = next_pace(weary, sessions=0, took_s=0.25)
+    assert rested == replace(weary, pause_s=0.5)
+    assert next_pace(weary, sessions=0, took_s=0.0) == weary
 
 
 @pytest.mark.engines("valkey")

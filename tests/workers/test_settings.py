@@ -37,7 +37,7 @@ def test_jobs_may_use_most_of_the_grace_period(grace_s: float, drain_s: float) -
     assert load_settings(grace_period_s=grace_s).drain_s == drain_s
 
 
-@pytest.mark.parametrize("option, value", [("job_timeout_s", 61), ("max_jobs", 0), ("port", 65_536)])
+@pytest.mark.parametrize("option, value", [("job_timeout_s", 3_601), ("max_jobs", 0), ("port", 65_536)])
 def test_limits_are_named(option: str, value: int) -> None:
     """A value beyond its limit is refused by the name of its variable."""
     with pytest.raises(ConfigurationError, match=f"SESSIONCACHE_WORKER_{option.upper()}"):

@@ -17,7 +17,7 @@ from sessioncache.settings import Settings, check_namespace
 
 __all__ = ["WorkerSettings", "cache_settings", "load_settings"]
 
-JOB_TIMEOUT_S_MAX: Final = 60
+JOB_TIMEOUT_S_MAX: Final = 3_600
 LOW_BELOW: Final = 0.1
 """How far below the high mark the low one is, unless it is set."""
 
@@ -51,8 +51,9 @@ class WorkerSettings(BaseSettings):
     max_jobs: int = Field(default=4, ge=1, le=64)
     """Most shard jobs at a time in this process."""
 
-    job_timeout_s: int = Field(default=JOB_TIMEOUT_S_MAX, ge=1, le=JOB_TIMEOUT_S_MAX)
-    """Longest run of one job; what is not done then goes on at the next tick."""
+    job_timeout_s: int = Field(default=60, ge=1, le=JOB_TIMEOUT_S_MAX)
+    """Longest run of one job; what is not done then goes on at the next tick. Reconcile counts a shard anew from its
+    front for that: give it longer where that alone takes as long."""
 
     max_tries: int = Field(default=3, ge=1, le=20)
     """How often a job is begun whose worker died or was stopped. After that it is put in again, if it is still due."""
