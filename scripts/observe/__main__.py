@@ -12,7 +12,7 @@ import argparse
 import signal
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,11 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--seconds", type=int, default=SECONDS, help="how long to run before that (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
-    stopping = threading.Event()
+    # No event: its lock may be held by the very code that a signal interrupts.
+    told: list[int] = []
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if not stopping.is_set():
-            stopping.set()
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if not told:
+            told.append(number)
             raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("starting server, replica, agents, workers and Prometheus …")
             with Stack(Path(folder), workers=options.workers, agents=options.agents) as stack:
                 announce(stack)
-                watch(stack, stopping, options.picture, options.seconds)
+                watch(stack, options.picture, options.seconds)
                 print("stopping …")
     except (PrometheusMissingError, ChildEndedError, TimeoutError) as error:
         print(f"observe: {error}", file=sys.stderr)
@@ -76,14 +77,15 @@ def announce(stack: Stack) -> None:
     print("\nCtrl-C ends it all.", flush=True)
 
 
-def watch(stack: Stack, stopping: threading.Event, picture: Path | None, seconds: int) -> None:
-    """Return when somebody asks to stop, or when the pictures are drawn.
+def watch(stack: Stack, picture: Path | None, seconds: int) -> None:
+    """Return when the pictures are drawn, or never.
 
     Raises:
         ChildEndedError: something that should run has ended.
     """
     waited = 0.0
-    while not stopping.wait(WATCH_S):
+    while True:
+        time.sleep(WATCH_S)
         stack.check()
         waited += WATCH_S
         if picture is not None and waited >= seconds:

@@ -115,8 +115,11 @@ def test_ctrl_c_ends_it_all() -> None:
             if line.startswith("Ctrl-C"):
                 break
         observe.send_signal(signal.SIGINT)
-        said += observe.stdout.read()
-        assert observe.wait(60) == 0, said
+        try:
+            said += observe.communicate(timeout=60)[0]
+        finally:
+            observe.kill()
+        assert observe.returncode == 0, said
     assert "/graph" in said
     assert "nothing was left behind" in said
     logs = next(line.split()[1] for line in said.splitlines() if line.strip().startswith("logs"))
