@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
 from sessioncache.embedded import EmbeddedServer
+from sessioncache.wire.keys import ShardKeys
 from tests.faults.conftest import verdict
 from tests.faults.judge import Promises
 from tests.faults.writers import Writers, fill
@@ -144,7 +146,7 @@ async def test_a_worker_that_slept_is_refused(
 async def fell_asleep(
     cache: AsyncSessionCache, server: EmbeddedServer, worker: WorkerProcess, promises: Promises
 ) -> bool:
-    """Stop a worker while it sweeps; whether it holds a shard, and there is something left to do."""
+    """Stop a worker while it sweeps; whether it holds a shard in which there is something left to do."""
     names = [f"lot {len(promises.must_be_gone)} {n}" for n in range(1_200)]
     policy = await cache.retention.get()
     await cache.retention.save(policy.model_copy(update={"ttl_ms": 1}))
@@ -152,16 +154,17 @@ async def fell_asleep(
         await asyncio.gather(*(cache.transcripts.append(name, {"w": -1, "n": 0}) for name in names[part : part + 200]))
     await cache.retention.save(policy)
     promises.must_be_gone.update(names)
-    leases = [shard.lease("expire") for shard in cache.keys]
+
+    def held() -> list[ShardKeys]:
+        return [shard for shard in cache.keys if server.command("HEXISTS", shard.lease("expire"), "holder")]
 
     async def holds() -> bool:
-        held = [server.command("HEXISTS", lease, "holder") for lease in leases]
-        return any(held) or await swept(cache)
+        return bool(held()) or await swept(cache)
 
     await until(holds, "the worker begins to sweep")
     os.kill(worker.process.pid, signal.SIGSTOP)
     await asyncio.sleep(0.05)  # What it has sent is done meanwhile.
-    return any(server.command("HEXISTS", lease, "holder") for lease in leases) and not await swept(cache)
+    return any(server.command("ZCOUNT", shard.deadlines, 1, int(time.time() * 1000)) for shard in held())
 
 
 OLD_RELEASE = """
