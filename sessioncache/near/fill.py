@@ -67,9 +67,10 @@ class Fill:
             return
         _, deadline, (seconds, micros), *policy = replies
         try:
-            deadline_ms = int(deadline or 0)
-        except ValueError:
-            # The record is damaged; whoever reads it says so.
+            deadline_ms = int(deadline)
+        except (TypeError, ValueError):
+            # No session: where its slot moves, the former node has nothing to move, and tells nobody of what comes
+            # into being on the next one. Or a damaged record, of which whoever reads it says so.
             self.doubt()
             return
         if self._with_policy:

@@ -78,7 +78,8 @@ def test_a_connection_that_ends_is_not_current(loop: VirtualLoop) -> None:
 async def test_calls_beside_a_watched_one_get_their_own(engine: Engine, namespace: str) -> None:
     """What is sent in front of one call shifts no reply of the others, scripts that are loaded before it neither."""
     async with make_async_cache(engine, namespace, **NEAR) as cache:
-        await cache.transcripts.append("chat", {"n": 0})
+        for name in ("chat", "other"):
+            await cache.transcripts.append(name, {"n": 0})
         near = cache.near
         assert near is not None
         keys = [cache.keys.session(name) for name in ("chat", "other")]
@@ -93,7 +94,7 @@ async def test_calls_beside_a_watched_one_get_their_own(engine: Engine, namespac
                     echoes[2],
                 ]
                 one, session, two, exists, three = await cache._lowest.call_many(calls)
-                assert (one, session.messages, two, exists, three) == (b"0", 1, b"1", False, b"2")
+                assert (one, session.messages, two, exists, three) == (b"0", 1, b"1", True, b"2")
                 first.keep("record", "kept", size=1)
                 second.keep("record", "kept, too", size=1)
             found = [near.get(each, "record") for each in keys]
@@ -128,15 +129,16 @@ def test_another_event_loop_begins_anew(engine: Engine, namespace: str) -> None:
     assert near is not None
 
     async def read() -> int:
+        await cache.transcripts.append("chat", {"n": 0})
         for _ in range(2):
             await cache.sessions.get("chat")
-        await cache.sessions.exists("chat")
+        await cache.sessions.exists("other")
         return near.entries
 
     loops = [asyncio.new_event_loop() for _ in range(2)]
     try:
         assert loops[0].run_until_complete(read()) == 1
-        assert loops[1].run_until_complete(cache.sessions.exists("chat")) is False
+        assert loops[1].run_until_complete(cache.sessions.exists("other")) is False
         assert near.entries == 0
         assert loops[1].run_until_complete(read()) == 1
         loops[1].run_until_complete(cache.aclose())

@@ -200,11 +200,19 @@ def test_a_deadline_ends_it(bench: Bench) -> None:
     assert bench.near.entries == 0
 
 
-@pytest.mark.parametrize("deadline", [None, b"0", b"-1"])
-def test_without_a_deadline_it_stays(bench: Bench, deadline: bytes | None) -> None:
-    """A session that does not expire, or is not there, has no end in memory."""
+@pytest.mark.parametrize("deadline", [b"0", b"-1"])
+def test_without_a_deadline_it_stays(bench: Bench, deadline: bytes) -> None:
+    """A session that does not expire has no end in memory."""
     bench.fill([b"OK", deadline, [b"4", b"0"], b"OK", b"0"])
     bench.clock.now = bench.line.confirmed_at = 10.0**9
+    assert bench.holds()
+
+
+def test_absence_is_not_kept(bench: Bench) -> None:
+    """Of a session that is not there nobody tells anything where its slot moves, so each read asks again."""
+    bench.fill([b"OK", None, [b"4", b"0"], b"OK", b"0"])
+    assert not bench.holds()
+    bench.fill()
     assert bench.holds()
 
 

@@ -98,7 +98,7 @@ class TrackingServer(Wire):
             self._store.tracked.setdefault(key, set()).add(self)
         match name:
             case "HGET":
-                return b"$-1\r\n"
+                return b"$1\r\n0\r\n"
             case "WRITE":
                 for server in self._store.change(key):
                     # Who writes is told behind the reply.

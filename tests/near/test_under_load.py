@@ -158,6 +158,22 @@ async def test_a_slot_that_moves(engine: Engine, namespace: str) -> None:
         await watchers.check()
 
 
+@pytest.mark.engines("cluster")
+async def test_a_session_that_begins_where_its_slot_moved(engine: Engine, namespace: str) -> None:
+    """A session that was looked for in vain, and begins on the next node of its slot, is found there."""
+    cluster = cluster_of(engine)
+    async with (
+        make_async_cache(engine, namespace, **PATIENT) as writer,
+        make_async_cache(engine, namespace, **NEAR) as reader,
+    ):
+        for _ in range(3):
+            assert await reader.sessions.get("chat") is None
+        slot = slot_of_chat(reader)
+        await asyncio.to_thread(settled(cluster).migrate_slot, slot, other_than(cluster, cluster.owner_of(slot)))
+        await writer.transcripts.append("chat", {"n": 0})
+        assert await reader.sessions.get("chat") is not None
+
+
 @pytest.mark.engines("sentinel")
 async def test_a_primary_that_hands_over(engine: Engine, namespace: str) -> None:
     """Behind a failover the memory follows the new primary."""
