@@ -2,8 +2,8 @@
 
 The rule of this module: only errors that say `retryable` are repeated. A write carries its operation id inside, so
 that one that did run although no answer came is answered with its first reply, and happens once. The server remembers
-that for the last writes of a session only, so no more are under way at once. Nothing is repeated after the cache was
-closed.
+that for the last writes of a session only, so none runs far ahead of one that is not answered. Nothing is repeated
+after the cache was closed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ __all__ = ["AsyncRetryTransport"]
 
 T = TypeVar("T")
 
-WRITES_AT_ONCE: Final = 8
-"""Writes of one session under way at once: half of what the server remembers, for another process may write, too."""
+WINDOW: Final = 8
+"""So far behind the oldest write of its session that is not answered, the next one waits: between a write and its
+repeat at most 14 others of this cache are done, and the server remembers 16."""
 
 
 class AsyncRetryTransport:
@@ -48,14 +49,17 @@ class AsyncRetryTransport:
         self._call_timeout_ms = call_timeout_ms
         self._wait_max_ms = wait_max_ms
         self._hooks = tuple(hooks)
-        self._turns = Turns(WRITES_AT_ONCE)
+        self._turns = Turns(WINDOW)
         self._is_closed = False
 
     async def call(self, call: Call[T]) -> T:
         """Send one call, again if need be."""
-        turn = call.route if call.writes else None
-        if turn is not None and not self._turns.begin(turn):
-            await self._turns.wait(turn, limit_ms=self._call_timeout_ms)
+        session = call.route if call.writes else None
+        turn: int | None = None
+        if session is not None:
+            turn = self._turns.begin(session)
+            if turn is None:
+                turn = await self._turns.wait(session, limit_ms=self._call_timeout_ms)
         try:
             try:
                 return await self._inner.call(call)
@@ -69,8 +73,8 @@ class AsyncRetryTransport:
                     result = await self._inner.call(call)
             return result
         finally:
-            if turn is not None:
-                self._turns.end(turn)
+            if session is not None and turn is not None:
+                self._turns.end(session, turn)
 
     async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together, and those that failed for a passing reason again. Each writes another session."""

@@ -1,8 +1,6 @@
-"""Turns: how many writes of one session may be under way at once. `turns_sync.py` is the same for threads.
+"""Turns: a write of a session begins when the window allows it. `turns_sync.py` is the same for threads.
 
-The rule of this module: a write has its turn until its outcome is known, repeats included. The server remembers the
-last 16 operation ids of a session, so a write whose answer was lost with those of many others could be forgotten by the
-time that it is repeated, and happen twice.
+The rule of this module: a write has its turn until its outcome is known, repeats included.
 """
 
 from __future__ import annotations
@@ -11,58 +9,52 @@ import asyncio
 from collections import deque
 
 from sessioncache.errors import BackendUnavailable
+from sessioncache.transport.window import Window
 from sessioncache.wire.keys import Key
 
 __all__ = ["Turns"]
 
 
 class Turns:
-    """Counts what is under way, by key; who comes when all turns are taken waits, first come first served."""
+    """Who comes too early waits, first come first served."""
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._taken: dict[Key, int] = {}
-        self._waiting: dict[Key, deque[asyncio.Future[None]]] = {}
+    def __init__(self, window: int) -> None:
+        self._window = Window(window)
+        self._waiting: dict[Key, deque[asyncio.Future[int]]] = {}
+        self.begin = self._window.begin
+        """Take a turn if there is one; its number, or None."""
 
-    def begin(self, key: Key) -> bool:
-        """Take a turn if one is free."""
-        taken = self._taken.get(key, 0)
-        if taken >= self._at_once:
-            return False
-        self._taken[key] = taken + 1
-        return True
-
-    async def wait(self, key: Key, *, limit_ms: int) -> None:
-        """Take the next turn that is given back.
+    async def wait(self, key: Key, *, limit_ms: int) -> int:
+        """Take the next turn that there is; its number.
 
         Raises:
             BackendUnavailable: there was none in this time.
         """
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append(turn)
         try:
             async with asyncio.timeout(limit_ms / 1000):
-                await turn
+                return await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self.end(key)
+                self.end(key, turn.result())
             if isinstance(error, TimeoutError):
                 raise BackendUnavailable(
-                    f"not sent: {self._at_once} writes of the session before it got no answer in {limit_ms} ms"
+                    f"not sent: the writes of the session before it were not done within {limit_ms} ms"
                 ) from None
             raise
 
-    def end(self, key: Key) -> None:
-        """Give a turn back: to the next one who waits."""
+    def end(self, key: Key, number: int) -> None:
+        """Give a turn back: those who wait go on, as far as they may."""
+        self._window.end(key, number)
         waiting = self._waiting.get(key)
+        if waiting is None:
+            return
         while waiting:
-            turn = waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        if waiting is not None:
-            del self._waiting[key]
-        if self._taken[key] == 1:
-            del self._taken[key]
-        else:
-            self._taken[key] -= 1
+            if not waiting[0].done():
+                given = self.begin(key)
+                if given is None:
+                    return
+                waiting[0].set_result(given)
+            waiting.popleft()
+        del self._waiting[key]

@@ -1,51 +1,51 @@
-"""Turns: how many writes of one session may be under way at once. `turns_async.py` is the same for event loops."""
+"""Turns: a write of a session begins when the window allows it. `turns_async.py` is the same for event loops."""
 
 from __future__ import annotations
 
 from threading import Condition
 
 from sessioncache.errors import BackendUnavailable
+from sessioncache.transport.window import Window
 from sessioncache.wire.keys import Key
 
 __all__ = ["Turns"]
 
 
 class Turns:
-    """Counts what is under way, by key; who comes when all turns are taken waits."""
+    """Who comes too early waits."""
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._taken: dict[Key, int] = {}
+    def __init__(self, window: int) -> None:
+        self._window = Window(window)
         self._given_back = Condition()
 
-    def begin(self, key: Key) -> bool:
-        """Take a turn if one is free."""
+    def begin(self, key: Key) -> int | None:
+        """Take a turn if there is one; its number, or None."""
         with self._given_back:
-            return self._begin(key)
+            return self._window.begin(key)
 
-    def wait(self, key: Key, *, limit_ms: int) -> None:
-        """Take a turn that is given back.
+    def wait(self, key: Key, *, limit_ms: int) -> int:
+        """Take a turn as soon as there is one; its number.
 
         Raises:
             BackendUnavailable: there was none in this time.
         """
-        with self._given_back:
-            if not self._given_back.wait_for(lambda: self._begin(key), timeout=limit_ms / 1000):
-                raise BackendUnavailable(
-                    f"not sent: {self._at_once} writes of the session before it got no answer in {limit_ms} ms"
-                )
+        number: int | None = None
 
-    def end(self, key: Key) -> None:
+        def begin() -> bool:
+            nonlocal number
+            number = self._window.begin(key)
+            return number is not None
+
+        with self._given_back:
+            self._given_back.wait_for(begin, timeout=limit_ms / 1000)
+        if number is None:
+            raise BackendUnavailable(
+                f"not sent: the writes of the session before it were not done within {limit_ms} ms"
+            )
+        return number
+
+    def end(self, key: Key, number: int) -> None:
         """Give a turn back."""
         with self._given_back:
-            if self._taken[key] == 1:
-                del self._taken[key]
-            else:
-                self._taken[key] -= 1
+            self._window.end(key, number)
             self._given_back.notify_all()
-
-    def _begin(self, key: Key) -> bool:
-        taken = self._taken.get(key, 0)
-        if taken < self._at_once:
-            self._taken[key] = taken + 1
-        return taken < self._at_once

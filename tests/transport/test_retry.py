@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
@@ -25,6 +27,10 @@ from sessioncache.testing import (
     fake_cache,
     fake_cache_sync,
 )
+from sessioncache.transport.base import AsyncTransport
+from sessioncache.wire.call import Call
+
+T = TypeVar("T")
 
 PATIENT = {"call_timeout_ms": 60_000, "retry_wait_max_ms": 1}
 
@@ -114,6 +120,49 @@ async def test_a_write_whose_reply_is_lost_happens_once(
     await write(cache)  # type: ignore[misc]  # a coroutine of some type
     (after,) = [shard.feed_seq for shard in await cache.stats.shards() if shard.feed_seq]
     assert after == before + 1
+
+
+class Overtaken(AsyncFaultyTransport):
+    """Loses the answer to the first append, and lets everybody else go on before it is sent again."""
+
+    others: asyncio.Task[None]
+    tried = 0
+
+    def __init__(self, inner: AsyncTransport) -> None:
+        super().__init__(inner)
+        self.is_repeated = asyncio.Event()
+
+    async def call(self, call: Call[T]) -> T:
+        """Send a call, when its time has come."""
+        if call.name != "transcripts.append":
+            return await super().call(call)
+        self.tried += 1
+        if self.tried == 1:
+            await super().call(call)
+            raise BackendTimeout("the answer was lost")
+        if self.tried == 2:
+            self.is_repeated.set()
+            for _ in range(5_000):
+                await asyncio.sleep(0)
+        return await super().call(call)
+
+
+async def test_nobody_overtakes_a_write_that_is_repeated() -> None:
+    """A write whose answer was lost happens once, though forty others of its session come before it is sent again."""
+    lowest = Overtaken(fake_cache()._lowest)
+    cache = AsyncSessionCache(lowest, make_settings(None, "test", PATIENT))
+    await cache.open()
+
+    async def others() -> None:
+        await lowest.is_repeated.wait()
+        for number in range(1, 41):
+            await cache.transcripts.append("chat", {"n": number})
+
+    lowest.others = asyncio.create_task(others())
+    await cache.transcripts.append("chat", {"n": 0})
+    await lowest.others
+    page = await cache.transcripts.list("chat", last=100)
+    assert [message["n"] for message in page.messages] == list(range(41))
 
 
 async def test_trying_ends_when_the_time_is_up() -> None:

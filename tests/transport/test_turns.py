@@ -11,6 +11,7 @@ import pytest
 from sessioncache import BackendUnavailable
 from sessioncache.transport.turns_async import Turns
 from sessioncache.transport.turns_sync import Turns as SyncTurns
+from sessioncache.transport.window import Window
 from sessioncache.wire.keys import Key
 from tests.transport.virtual import VirtualLoop
 
@@ -23,19 +24,20 @@ def test_no_more_than_allowed_are_under_way() -> None:
     for number in range(200):
         chance = Random(number)
         turns = Turns(3)
-        under_way = [0]
+        under_way: list[int] = []
 
         async def work(turns: Turns = turns, chance: Random = chance, under_way: list[int] = under_way) -> None:
             await asyncio.sleep(chance.random())
-            if not turns.begin(KEY):
-                await turns.wait(KEY, limit_ms=100_000)
-            under_way[0] += 1
+            turn = turns.begin(KEY)
+            if turn is None:
+                turn = await turns.wait(KEY, limit_ms=100_000)
+            under_way.append(turn)
             try:
-                assert under_way[0] <= 3
+                assert max(under_way) - min(under_way) < 3
                 await asyncio.sleep(chance.random() / 4)
             finally:
-                under_way[0] -= 1
-                turns.end(KEY)
+                under_way.remove(turn)
+                turns.end(KEY, turn)
 
         async def story(chance: Random = chance) -> None:
             tasks = [asyncio.ensure_future(work()) for _ in range(20)]
@@ -46,7 +48,7 @@ def test_no_more_than_allowed_are_under_way() -> None:
                 assert result is None or isinstance(result, asyncio.CancelledError)
 
         loop.play(story)
-        assert (turns._taken, turns._waiting) == ({}, {})
+        assert (turns._window._under_way, turns._waiting) == ({}, {})
     loop.close()
 
 
@@ -56,41 +58,55 @@ def test_who_waits_too_long_is_told() -> None:
 
     async def story() -> None:
         turns = Turns(1)
-        assert turns.begin(KEY)
-        assert turns.begin(OTHER)
-        with pytest.raises(BackendUnavailable, match="not sent: 1 writes of the session"):
+        assert (turns.begin(KEY), turns.begin(OTHER), turns.begin(KEY)) == (0, 0, None)
+        with pytest.raises(BackendUnavailable, match="not sent: the writes of the session before it"):
             await turns.wait(KEY, limit_ms=50)
-        turns.end(KEY)
-        assert turns.begin(KEY)
+        turns.end(KEY, 0)
+        assert turns.begin(KEY) == 0
 
     loop.play(story)
     loop.close()
 
 
+@pytest.mark.parametrize("size", [1, 2, 8])
+def test_nobody_runs_far_ahead_of_one_that_is_not_answered(size: int) -> None:
+    """However many others are answered meanwhile, only so many begin after the one that is not."""
+    window = Window(size)
+    assert window.begin(KEY) == 0
+    for number in range(1, size):
+        assert window.begin(KEY) == number
+        window.end(KEY, number)
+    assert window.begin(KEY) is None
+    window.end(KEY, 0)
+    assert window.begin(KEY) == 0
+
+
 def test_threads_take_turns_too() -> None:
     """The twin for threads bounds them alike, and tells who waits too long."""
     turns = SyncTurns(2)
-    lock, under_way, most = threading.Lock(), [0], [0]
+    lock = threading.Lock()
+    under_way: list[int] = []
+    most = [0]
 
     def work() -> None:
         for _ in range(50):
-            if not turns.begin(KEY):
-                turns.wait(KEY, limit_ms=30_000)
+            turn = turns.begin(KEY)
+            if turn is None:
+                turn = turns.wait(KEY, limit_ms=30_000)
             with lock:
-                under_way[0] += 1
-                most[0] = max(most[0], under_way[0])
+                under_way.append(turn)
+                most[0] = max(most[0], max(under_way) - min(under_way))
             with lock:
-                under_way[0] -= 1
-            turns.end(KEY)
+                under_way.remove(turn)
+            turns.end(KEY, turn)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most[0] <= 2
-    assert turns._taken == {}
-    assert turns.begin(KEY)
-    assert turns.begin(KEY)
+    assert most[0] <= 1
+    assert turns._window._under_way == {}
+    assert (turns.begin(KEY), turns.begin(KEY)) == (0, 1)
     with pytest.raises(BackendUnavailable, match="not sent"):
         turns.wait(KEY, limit_ms=1)
