@@ -4,8 +4,8 @@ The rule of this package: a job works on one shard, in batches, and can be stopp
 without harm. Who runs it, and when, is for others to say: the workers do it on a schedule, the command line by hand.
 """
 
-from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Progress
+from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Progress, RunOptions
 from sessioncache.maintenance.jobs import JOBS, Job, Run
 from sessioncache.maintenance.report import Report
 
-__all__ = ["BATCH", "JOBS", "LEASE_TTL_MS", "Job", "Progress", "Report", "Run"]
+__all__ = ["BATCH", "JOBS", "LEASE_TTL_MS", "Job", "Progress", "Report", "Run", "RunOptions"]

@@ -7,12 +7,11 @@ cost.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.maintenance.batch import LEASE_TTL_MS, Batches, Progress, chunks
+from sessioncache.maintenance.batch import Batches, RunOptions, chunks
 from sessioncache.maintenance.report import Report
-from sessioncache.upkeep import ShardLease
 
 __all__ = ["run"]
 
@@ -20,31 +19,14 @@ JOB = "adopt"
 SCAN_COUNT: Final = 1_000
 
 
-async def run(
-    cache: AsyncSessionCache,
-    shard: int,
-    *,
-    limit: int,
-    lease: ShardLease | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Report:
+async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions]) -> Report:
     """List what is there: every session of the shard that has a record. Run `reconcile` afterwards, for the totals.
 
     Raises:
         LeaseLost: somebody else has taken the shard over; what was adopted stays adopted.
         BackendError: the server is away; running it again begins anew.
     """
-    batches = Batches(
-        cache,
-        Report(JOB, shard),
-        limit=limit,
-        lease=lease,
-        lease_ttl_ms=lease_ttl_ms,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         cursor = 0
         while True:

@@ -17,15 +17,14 @@ removes an overdue session at once.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import DecodeError, SessionCacheError
 from sessioncache.maintenance.archive_files import ArchiveFile, head_line, part_line, tail_line
-from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress
+from sessioncache.maintenance.batch import BATCH, Batches, RunOptions
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
-from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import ArchiveState
 
 __all__ = ["run"]
@@ -42,16 +41,7 @@ FILE_SESSIONS: Final = 500
 """… or so many sessions. Sessions of a file that is not finished are archived again."""
 
 
-async def run(
-    cache: AsyncSessionCache,
-    shard: int,
-    *,
-    limit: int,
-    lease: ShardLease | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Report:
+async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions]) -> Report:
     """Write a shard's sessions that are about to expire to the archive, looking at `limit` of them at most.
 
     Does nothing where no archive is set (`SESSIONCACHE_ARCHIVE_URL`).
@@ -62,15 +52,7 @@ async def run(
         LeaseLost: somebody else has taken the shard over; what was noted as archived stays so.
         BackendError: the server is away; running it again goes on.
     """
-    batches = Batches(
-        cache,
-        Report(JOB, shard),
-        limit=limit,
-        lease=lease,
-        lease_ttl_ms=lease_ttl_ms,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         if not cache.settings.archive_url:
             return report

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NotRequired, TypeAlias, TypedDict, TypeVar
 from weakref import WeakKeyDictionary
 
 from sessioncache.client._async import AsyncSessionCache
@@ -23,7 +23,7 @@ from sessioncache.types import SessionId, check_limit
 from sessioncache.upkeep import ShardLease
 from sessioncache.wire.replies import whole_number
 
-__all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "chunks", "number_of", "pace_of"]
+__all__ = ["BATCH", "LEASE_TTL_MS", "Batches", "Progress", "RunOptions", "chunks", "number_of", "pace_of"]
 
 log = logging.getLogger("sessioncache.maintenance")
 
@@ -34,6 +34,21 @@ Progress: TypeAlias = Callable[[Report], None]
 """Called after every batch with the report so far; it must be quick."""
 
 T = TypeVar("T")
+
+
+class RunOptions(TypedDict):
+    """How one run of a job on a shard goes: what every job's `run` takes by name."""
+
+    limit: int
+    """Most sessions to examine; at least 1."""
+    lease: NotRequired[ShardLease | None]
+    """On the shard; None, as without it: nobody else is kept out, and nobody's work is refused."""
+    lease_ttl_ms: NotRequired[int]
+    """How long the lease is renewed for after each batch; `LEASE_TTL_MS` without it."""
+    progress: NotRequired[Progress | None]
+    """Called after every batch."""
+    dry_run: NotRequired[bool]
+    """Whether nothing is changed, and the report says what would be; False without it."""
 
 
 class _Pacing:
@@ -85,18 +100,7 @@ class Batches:
         paced: bool = True,
         dry_run: bool = False,
     ) -> None:
-        """Describe a run.
-
-        Args:
-            cache: of the namespace.
-            report: what it adds to.
-            limit: most sessions to examine.
-            lease: on the shard.
-            lease_ttl_ms: how long it is renewed for.
-            progress: called after every batch.
-            paced: whether to make way for others; False for what cannot wait.
-            dry_run: whether nothing is changed.
-        """
+        """Describe a run, as `RunOptions` says; `paced` is False for what cannot make way for others."""
         self.report = report
         self.report.dry_run = dry_run
         self.dry_run = dry_run

@@ -15,12 +15,12 @@ Whoever seals under a lease is kept out meanwhile; whoever seals without one cou
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import AccessDenied, BackendError, SessionCacheError
 from sessioncache.maintenance import compact
-from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks, number_of
+from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, RunOptions, chunks, number_of
 from sessioncache.maintenance.links import remove_dead_links
 from sessioncache.maintenance.report import Report
 from sessioncache.upkeep import ShardLease
@@ -37,16 +37,7 @@ READERS_MS: Final = 600_000
 BOUNDED: Final = {kind.name: kind.expires_within_ms for kind in CATALOGUE if kind.expiry == "bounded"}
 
 
-async def run(
-    cache: AsyncSessionCache,
-    shard: int,
-    *,
-    limit: int,
-    lease: ShardLease | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Report:
+async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions]) -> Report:
     """Remove a shard's dead links and unneeded dictionaries, and have leftovers expire that never would.
 
     Tombstones, parts of imports and leases of sessions expire by themselves, unless something else has taken that from
@@ -57,15 +48,7 @@ async def run(
         LeaseLost: somebody else has taken the shard over; what was removed stays removed.
         BackendError: the server is away; running it again goes on.
     """
-    batches = Batches(
-        cache,
-        Report(JOB, shard),
-        limit=limit,
-        lease=lease,
-        lease_ttl_ms=lease_ttl_ms,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         await remove_dead_links(cache, shard, batches)
         try:

@@ -18,10 +18,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.maintenance.batch import LEASE_TTL_MS, Batches, Progress
+from sessioncache.maintenance.batch import Batches, RunOptions
 from sessioncache.maintenance.dictionary import ensure
 from sessioncache.maintenance.report import Report
 from sessioncache.retention import RetentionPolicy
@@ -29,7 +29,6 @@ from sessioncache.sealing.dictionaries import remember_dictionary
 from sessioncache.sealing.models import Sealable, SealState, Swap
 from sessioncache.sealing.plan import CHUNK_MESSAGES, READ_BYTES, plan_swap, read_limit
 from sessioncache.types import SessionId
-from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import Walk, Walks
 
 if TYPE_CHECKING:
@@ -150,31 +149,14 @@ class _Sealer:
         return plans
 
 
-async def run(
-    cache: AsyncSessionCache,
-    shard: int,
-    *,
-    limit: int,
-    lease: ShardLease | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Report:
+async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions]) -> Report:
     """Seal a shard's idle sessions whole and the heads of long transcripts, looking at `limit` sessions at most.
 
     Raises:
         LeaseLost: somebody else has taken the shard over; what was sealed stays sealed.
         BackendError: the server is away; running it again goes on.
     """
-    batches = Batches(
-        cache,
-        Report(JOB, shard),
-        limit=limit,
-        lease=lease,
-        lease_ttl_ms=lease_ttl_ms,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         sealer = _Sealer(cache, shard, batches, await cache.retention.get())
         if not sealer.idle_ms and not sealer.keep:
@@ -188,7 +170,7 @@ async def run(
         async def reached(found: Walks) -> None:
             nonlocal walks
             walks = found
-            if not dry_run:
+            if not batches.dry_run:
                 await cache.upkeep.save_walks(shard, walks, lease=batches.lease)
 
         if sealer.idle_ms:

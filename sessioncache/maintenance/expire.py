@@ -5,27 +5,19 @@ The rule of this module: it proposes, the script decides. A session that was ext
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress
+from sessioncache.maintenance.batch import BATCH, Batches, RunOptions
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
-from sessioncache.upkeep import ShardLease
 
 __all__ = ["run"]
 
 JOB = "expire"
 
 
-async def run(
-    cache: AsyncSessionCache,
-    shard: int,
-    *,
-    limit: int,
-    lease: ShardLease | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Report:
+async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions]) -> Report:
     """Remove a shard's overdue sessions, the longest overdue first, until none is due or `limit` were looked at.
 
     Where an archive is set (`SESSIONCACHE_ARCHIVE_URL`), only those go that were archived as they are.
@@ -34,15 +26,7 @@ async def run(
         LeaseLost: somebody else has taken the shard over; what was swept stays swept.
         BackendError: the server is away; running it again goes on.
     """
-    batches = Batches(
-        cache,
-        Report(JOB, shard),
-        limit=limit,
-        lease=lease,
-        lease_ttl_ms=lease_ttl_ms,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         stuck: set[SessionId] = set()
         """Sessions that are still listed as due after they were looked at: never looked at twice."""

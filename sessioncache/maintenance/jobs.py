@@ -7,13 +7,12 @@ it looks at servers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.maintenance import archive, collect, compact, expire, prune, reconcile, summarise
-from sessioncache.maintenance.batch import LEASE_TTL_MS, Progress
+from sessioncache.maintenance.batch import RunOptions
 from sessioncache.maintenance.report import Report
-from sessioncache.upkeep import ShardLease
 
 __all__ = ["JOBS", "Job", "Run"]
 
@@ -21,17 +20,7 @@ __all__ = ["JOBS", "Job", "Run"]
 class Run(Protocol):
     """What the modules of this package have in common."""
 
-    async def __call__(
-        self,
-        cache: AsyncSessionCache,
-        shard: int,
-        *,
-        limit: int,
-        lease: ShardLease | None = None,
-        lease_ttl_ms: int = LEASE_TTL_MS,
-        progress: Progress | None = None,
-        dry_run: bool = False,
-    ) -> Report:
+    async def __call__(self, cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions]) -> Report:
         """Work on one shard."""
 
 

@@ -6,12 +6,13 @@ in the script, which parts no tool call from its result.
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.maintenance.batch import LEASE_TTL_MS, Batches, Progress
+from sessioncache.maintenance.batch import Batches, RunOptions
 from sessioncache.maintenance.report import Report
 from sessioncache.retention import RetentionPolicy
 from sessioncache.types import SessionId
-from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import Trimmed
 
 __all__ = ["run"]
@@ -19,31 +20,14 @@ __all__ = ["run"]
 JOB = "prune"
 
 
-async def run(
-    cache: AsyncSessionCache,
-    shard: int,
-    *,
-    limit: int,
-    lease: ShardLease | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Report:
+async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions]) -> Report:
     """Trim the transcripts of a shard's sessions, at most `limit` of them. A run that stopped is gone on with.
 
     Raises:
         LeaseLost: somebody else has taken the shard over; what was trimmed stays trimmed.
         BackendError: the server is away; running it again goes on.
     """
-    batches = Batches(
-        cache,
-        Report(JOB, shard),
-        limit=limit,
-        lease=lease,
-        lease_ttl_ms=lease_ttl_ms,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         policy = await cache.retention.get()
         begun = after = await batches.resumed()

@@ -20,16 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import DecodeError, SessionCacheError
-from sessioncache.maintenance.batch import BATCH, LEASE_TTL_MS, Batches, Progress, chunks
+from sessioncache.maintenance.batch import BATCH, Batches, RunOptions, chunks
 from sessioncache.maintenance.counting import NOTHING, ShardCount, exact_views
 from sessioncache.maintenance.links import remove_dead_links
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
-from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import COUNTED, LINKED_ROOMS, ListName, Reindexed, RoomPart, SealedSize, Totals
 
 __all__ = ["run"]
@@ -44,16 +43,7 @@ NO_CHANGE: Final = 2**53 - 2
 LISTS: Final[tuple[ListName, ...]] = ("by-updated", "deadlines")
 
 
-async def run(
-    cache: AsyncSessionCache,
-    shard: int,
-    *,
-    limit: int,
-    lease: ShardLease | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Report:
+async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions]) -> Report:
     """Repair a shard's lists and totals, and its copy of the policy, looking at `limit` sessions at most.
 
     The totals need the whole shard: they stay as they are where the limit is reached first, or where the shard never
@@ -63,15 +53,7 @@ async def run(
         LeaseLost: somebody else has taken the shard over; what was repaired stays repaired.
         BackendError: the server is away; running it again begins anew.
     """
-    batches = Batches(
-        cache,
-        Report(JOB, shard),
-        limit=limit,
-        lease=lease,
-        lease_ttl_ms=lease_ttl_ms,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         await _copy_policy(cache, shard, batches)
         await _mend_totals(cache, shard, batches)

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import BackendError, BackendUnavailable, InvalidArgument
@@ -32,7 +32,7 @@ from sessioncache.types import SessionId
 from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import NodeMemory, Walk
 
-__all__ = ["HIGH", "LIMIT", "LOW", "run", "run_all"]
+__all__ = ["HIGH", "LIMIT", "LOW", "ReliefOptions", "run", "run_all"]
 
 JOB: Final = "relieve"
 
@@ -58,6 +58,19 @@ SETTLE_S: Final = 0.02
 
 REMOVED: Final = ("evicted", "expired", "vanished")
 FOREVER_MS: Final = 9_007_199_254_740_991
+
+
+class ReliefOptions(TypedDict, total=False):
+    """What `run` hands on to `run_all`, which says what each means."""
+
+    high: float
+    low: float
+    limit: int
+    bytes_max: int | None
+    lease_ttl_ms: int
+    holder: str | None
+    progress: Progress | None
+    dry_run: bool
 
 
 @dataclass(slots=True)
@@ -99,30 +112,9 @@ class _Node:
         return now
 
 
-async def run(
-    cache: AsyncSessionCache,
-    *,
-    high: float = HIGH,
-    low: float = LOW,
-    limit: int = LIMIT,
-    bytes_max: int | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    holder: str | None = None,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Report:
+async def run(cache: AsyncSessionCache, **options: Unpack[ReliefOptions]) -> Report:
     """Remove the oldest sessions of one namespace where a server's memory is above the high mark. See `run_all`."""
-    return await run_all(
-        [cache],
-        high=high,
-        low=low,
-        limit=limit,
-        bytes_max=bytes_max,
-        lease_ttl_ms=lease_ttl_ms,
-        holder=holder,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    return await run_all([cache], **options)
 
 
 async def run_all(

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import (
@@ -35,13 +35,12 @@ from sessioncache.errors import (
     SessionGone,
     VersionConflict,
 )
-from sessioncache.maintenance.batch import LEASE_TTL_MS, Batches, Progress, number_of
+from sessioncache.maintenance.batch import Batches, RunOptions, number_of
 from sessioncache.maintenance.pairs import cut_at_most
 from sessioncache.maintenance.report import Report
 from sessioncache.retention import RetentionPolicy
 from sessioncache.transcripts import Entry
 from sessioncache.types import Base, JSONObject, SessionId
-from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import COUNTED, Walk
 from sessioncache.wire.codec import encode_message
 from sessioncache.wire.cut_points import continues
@@ -99,12 +98,8 @@ async def run(
     cache: AsyncSessionCache,
     shard: int,
     *,
-    limit: int,
-    lease: ShardLease | None = None,
-    lease_ttl_ms: int = LEASE_TTL_MS,
-    progress: Progress | None = None,
-    dry_run: bool = False,
     summariser: Summariser | None = None,
+    **options: Unpack[RunOptions],
 ) -> Report:
     """Summarise the heads of a shard's long transcripts, looking at `limit` sessions at most.
 
@@ -116,15 +111,7 @@ async def run(
         LeaseLost: somebody else has taken the shard over; what was summarised stays so.
         BackendError: the server is away; running it again goes on.
     """
-    batches = Batches(
-        cache,
-        Report(JOB, shard),
-        limit=limit,
-        lease=lease,
-        lease_ttl_ms=lease_ttl_ms,
-        progress=progress,
-        dry_run=dry_run,
-    )
+    batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         policy = await cache.retention.get()
         name = cache.settings.summariser
@@ -145,7 +132,7 @@ async def run(
             left = await work.look(ids)
             await batches.ended()
             walk = _up_to(walk, found, left)
-            if not dry_run:
+            if not batches.dry_run:
                 noted: dict[str, int | str] = {"at_ms": walk.at_ms, "member": walk.member, "began_ms": began_ms}
                 await cache.upkeep.note(shard, JOB, noted, lease=batches.lease)
         report.done = not await cache.upkeep.updated(shard, walk, until_ms=now_ms, limit=1)
