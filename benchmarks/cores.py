@@ -23,7 +23,6 @@ class Cores:
         found = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
         self.pinned = len(found) > 1
         """Whether there is anything to share out."""
-        self._all = set(found)
         self._server = set(found[:1])
         self._client = set(found[1:2])
         self._clients = set(found[1:])
@@ -37,12 +36,7 @@ class Cores:
         self._pin(pid, self._client)
 
     def pin_clients(self, pids: list[int]) -> None:
-        """Clients that work at once share what the server leaves, or everything if that is fewer cores than clients."""
-        for pid in pids:
-            self._pin(pid, self._clients if len(self._clients) >= len(pids) else self._all)
-
-    def pin_beside_server(self, pids: list[int]) -> None:
-        """Processes that never take the server's core, however many they are."""
+        """Processes that work at once share what the server leaves, however many they are: its core is never theirs."""
         for pid in pids:
             self._pin(pid, self._clients)
 
@@ -52,10 +46,9 @@ class Cores:
             return "nothing is pinned to a core"
         if not processes:
             return f"the server is pinned to core {min(self._server)}, agents and workers share the others"
-        several = "all but the server's" if len(self._clients) >= processes else "any"
         return (
             f"the server is pinned to core {min(self._server)}, a single client to core {min(self._client)}; "
-            f"{processes} clients at once may use {several}, the delay proxy any"
+            f"{processes} clients at once share all but the server's, the delay proxy may use any"
         )
 
     def _pin(self, pid: int, cores: set[int]) -> None:

@@ -83,7 +83,7 @@ def workers(
             _await_start(started, logs)
             for process in started:
                 os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-            cores.pin_beside_server([process.pid for process in started])
+            cores.pin_clients([process.pid for process in started])
             yield Pool(server, tick)
             _check(started, logs)
         finally:
