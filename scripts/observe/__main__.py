@@ -20,7 +20,8 @@ from types import FrameType
 
 from scripts.observe.panels import boards
 from scripts.observe.prometheus import PrometheusMissingError
-from scripts.observe.stack import ROOT, RULES, ChildEndedError, Stack
+from scripts.observe.stack import ROOT, RULES, Stack
+from sessioncache.cli.root import ChildEnded
 
 SECONDS = 75
 """How long a picture looks back: long enough for sessions to expire and messages to be compressed."""
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 announce(stack)
                 watch(stack, options.picture, options.seconds)
                 print("stopping …")
-    except (PrometheusMissingError, ChildEndedError, TimeoutError) as error:
+    except (PrometheusMissingError, ChildEnded, TimeoutError) as error:
         print(f"observe: {error}", file=sys.stderr)
         return 1
     print("stopped; nothing was left behind")
@@ -81,7 +82,7 @@ def watch(stack: Stack, picture: Path | None, seconds: int) -> None:
     """Return when the pictures are drawn, or never.
 
     Raises:
-        ChildEndedError: something that should run has ended.
+        ChildEnded: something that should run has ended.
     """
     waited = 0.0
     while True:

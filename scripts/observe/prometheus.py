@@ -15,6 +15,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from sessioncache.cli.children import answers
+
 MISSING = "prometheus is not on PATH; Debian and Ubuntu have it in the package prometheus: apt-get install prometheus"
 
 
@@ -92,11 +94,7 @@ class Prometheus:
 
     def is_ready(self) -> bool:
         """Whether it answers."""
-        try:
-            with urlopen(f"{self.url}/-/ready", timeout=2) as answer:  # noqa: S310 - an address of this machine
-                return bool(answer.status == 200)  # noqa: PLR2004 - the word of HTTP for yes
-        except OSError:
-            return False
+        return answers(f"{self.url}/-/ready")
 
     def now(self, query: str) -> list[dict[str, Any]]:
         """The series of an instant query."""

@@ -10,7 +10,6 @@ workers 1, 2 ─────┘
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,20 +17,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.request import urlopen
 
 from scripts.observe import prometheus
 from scripts.observe.load import NAMESPACES, SHARDS
-from sessioncache.cli.children import WATCHER, how_it_ended
+from sessioncache.cli.children import Child, answers
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.embedded.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "grafana" / "alerts" / "sessioncache.rules.yaml"
 START_LIMIT_S = 60.0
-STOP_LIMIT_S = 30.0
 POLL_S = 0.1
-LOG_LINES = 12
 MEMORY_MAX = "96mb"
 
 QUICK = {
@@ -45,60 +41,6 @@ QUICK = {
     "GRACE_PERIOD_S": "5",
 }
 """Settings of the workers under which things happen within seconds that take minutes and hours otherwise."""
-
-
-class ChildEndedError(Exception):
-    """Something that should run has ended; the message has the end of its log."""
-
-
-class Child:
-    """A process that does not outlive this one, however that ends."""
-
-    def __init__(self, name: str, command: Sequence[str], *, log: Path, settings: Mapping[str, str]) -> None:
-        self.name = name
-        self.log = log
-        with log.open("wb") as output:
-            # A process group of its own: Ctrl-C reaches this program alone, which then decides the order of the end.
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | settings,
-                cwd=ROOT,
-                process_group=0,
-            )
-        self._watcher = subprocess.Popen(
-            ["/bin/sh", "-c", WATCHER, "sessioncache-watcher", str(self._process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            process_group=0,
-        )
-
-    def check(self) -> None:
-        """Say so if it has ended.
-
-        Raises:
-            ChildEndedError: it has.
-        """
-        code = self._process.poll()
-        if code is not None:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-            raise ChildEndedError(f"{self.name} {how_it_ended(code)}; its log ends:\n" + "\n".join(lines))
-
-    def stop(self) -> None:
-        """End it, by force if it does not listen."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        try:
-            self._watcher.communicate(b"done\n")
-        except BrokenPipeError:
-            self._watcher.wait()
 
 
 class Stack:
@@ -128,7 +70,7 @@ class Stack:
         """Start everything, and wait until Prometheus has reached it all.
 
         Raises:
-            ChildEndedError: something did not start.
+            ChildEnded: something did not start.
         """
         try:
             self._start()
@@ -147,7 +89,7 @@ class Stack:
         """Say so if something has ended.
 
         Raises:
-            ChildEndedError: it has.
+            ChildEnded: it has.
         """
         for child in self._children:
             child.check()
@@ -157,7 +99,7 @@ class Stack:
 
         Raises:
             TimeoutError: it is not in time.
-            ChildEndedError: something has ended.
+            ChildEnded: something has ended.
         """
         deadline = time.monotonic() + limit_s
         while not is_so():
@@ -176,7 +118,7 @@ class Stack:
             self._run(
                 f"agents {number}", [sys.executable, "-m", "scripts.observe.load", url, str(port), str(number)], {}
             )
-        self.wait(lambda: all(map(_answers, self.agent_ports)), "agents show their metrics")
+        self.wait(lambda: _show_metrics(self.agent_ports), "agents show their metrics")
         for number, port in enumerate(self.worker_ports, 1):
             settings = {f"SESSIONCACHE_WORKER_{name}": value for name, value in QUICK.items()} | {
                 "SESSIONCACHE_URL": url,
@@ -185,7 +127,7 @@ class Stack:
                 "SESSIONCACHE_WORKER_PORT": str(port),
             }
             self._run(f"worker {number}", [sys.executable, "-m", "sessioncache_workers"], settings)
-        self.wait(lambda: all(map(_answers, self.worker_ports)), "workers show their metrics")
+        self.wait(lambda: _show_metrics(self.worker_ports), "workers show their metrics")
         targets = {"sessioncache-workers": self.worker_ports, "sessioncache-agents": self.agent_ports}
         port = int(self.prometheus.url.rsplit(":", 1)[1])
         self._run("prometheus", prometheus.command(self.folder, port, targets, RULES), {})
@@ -194,14 +136,11 @@ class Stack:
         self.wait(lambda: len(self.prometheus.now("up == 1")) == count, "prometheus has reached everything")
 
     def _run(self, name: str, command: Sequence[str], settings: Mapping[str, str]) -> None:
-        child = Child(name, command, log=self.folder / f"{name.replace(' ', '-')}.log", settings=settings)
+        log = self.folder / f"{name.replace(' ', '-')}.log"
+        child = Child(name, command, log=log, environment=os.environ | settings, folder=ROOT)
         self._children.append(child)
         self._exit.callback(child.stop)
 
 
-def _answers(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - the word of HTTP for yes
-    except OSError:
-        return False
+def _show_metrics(ports: Sequence[int]) -> bool:
+    return all(answers(f"http://127.0.0.1:{port}/metrics") for port in ports)
