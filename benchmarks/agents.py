@@ -11,28 +11,24 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
+from benchmarks.piped import Piped
 from benchmarks.subject import BenchmarkError
 from sessioncache import AsyncSessionCache
 
 __all__ = ["Agents", "Lap"]
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 TASKS: Final = 8
 REST_S: Final = 0.02
 MESSAGES: Final = 200
 """Messages after which an agent begins another session."""
 
 LAST: Final = 20
-END_LIMIT_S: Final = 10
 
 
 @dataclass(frozen=True)
@@ -52,24 +48,13 @@ class Lap:
         return Lap(self.seconds + other.seconds, self.calls_us + other.calls_us)
 
 
-class Agents:
+class Agents(Piped):
     """The process, from outside."""
 
     def __init__(self, url: str, namespace: str, shards: int) -> None:
         """Start it."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.agents", url, namespace, str(shards)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        super().__init__([sys.executable, "-m", "benchmarks.agents", url, namespace, str(shards)])
         self.lap()
-
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
 
     def lap(self) -> Lap:
         """What was seen since this was asked last.
@@ -77,35 +62,13 @@ class Agents:
         Raises:
             BenchmarkError: it has ended.
         """
-        if self._process.stdin is None or self._process.stdout is None:
-            raise BenchmarkError("the agents have no pipes")
         line = ""
         with suppress(BrokenPipeError):
-            self._process.stdin.write("lap\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            self._tell("lap")
+            line = self._hear()
         if not line:
             raise BenchmarkError("the agents ended; their message is above")
         return Lap(**json.loads(line))
-
-    def __enter__(self) -> Self:
-        """It runs already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Its standard input ends, and so does it."""
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError):
-                self._process.stdin.close()
-        try:
-            self._process.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
 
 async def _agent(cache: AsyncSessionCache, task: int, calls_us: list[float]) -> None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
+
+from benchmarks.piped import Piped
 
 __all__ = [
     "BARE",
@@ -27,12 +26,10 @@ __all__ = [
     "SubjectProcess",
 ]
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 OURS: Final = "sessioncache"
 REDIS_PY: Final = "redis-py"
 BARE: Final = "bare script"
 OPENAI: Final = "openai-agents"
-END_LIMIT_S: Final = 10
 
 
 class BenchmarkError(Exception):
@@ -79,7 +76,7 @@ SUBJECTS: Final = (
 )
 
 
-class SubjectProcess:
+class SubjectProcess(Piped):
     """A subject at work."""
 
     def __init__(self, subject: Subject, python: Path, variables: Mapping[str, str] | None = None) -> None:
@@ -96,19 +93,7 @@ class SubjectProcess:
         self._doing = ""
         # Tracing of openai-agents would upload in a thread of its own; no subject traces here.
         environment = os.environ | {"OPENAI_AGENTS_DISABLE_TRACING": "1", "PYTHONHASHSEED": "0"} | dict(variables or {})
-        self._process = subprocess.Popen(
-            [python, "-m", subject.module],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
+        super().__init__([python, "-m", subject.module], environment=environment)
 
     def prepare(self, **workload: Any) -> None:
         """Make everything ready that is not measured; `serve.py` names the arguments.
@@ -140,11 +125,8 @@ class SubjectProcess:
     def _send(self, do: str, **arguments: Any) -> None:
         """Give one order."""
         self._doing = do
-        if self._process.stdin is None:
-            raise BenchmarkError(f"{self.subject.name} has no pipes")
         try:
-            self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self._process.stdin.flush()
+            self._tell(json.dumps({"do": do, **arguments}))
         except BrokenPipeError:
             raise BenchmarkError(f"{self.subject.name} ended before {do!r}; its message is above") from None
 
@@ -155,7 +137,7 @@ class SubjectProcess:
             BenchmarkError: the subject failed, or ended.
             NotAvailable: it says that it cannot.
         """
-        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        line = self._hear()
         if not line:
             raise BenchmarkError(f"{self.subject.name} ended during {self._doing!r}; its message is above")
         answer: dict[str, Any] = json.loads(line)
@@ -164,26 +146,3 @@ class SubjectProcess:
         if "unavailable" in answer:
             raise NotAvailable(answer["unavailable"])
         return answer
-
-    def __enter__(self) -> Self:
-        """It runs already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End it."""
-        self.end()
-
-    def end(self) -> None:
-        """Its standard input ends, and so does it. Once more is allowed."""
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError):  # it has ended already
-                self._process.stdin.close()
-        try:
-            self._process.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
