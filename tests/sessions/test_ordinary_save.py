@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from redis import Redis
-from redis.exceptions import ResponseError
 
 from sessioncache.sessions import lua
 from sessioncache.sessions.models import Session
@@ -19,20 +17,7 @@ from sessioncache.wire.call import Write
 from sessioncache.wire.keys import Keyspace, SessionKeys
 from tests.engines import Engine
 from tests.engines.raw import client_for
-
-NOW_MS = 1_900_000_000_000
-DAY_MS = 86_400_000
-NEVER_ORDINARY = "local function save_ordinary()\n  return nil\nend"
-
-
-def long_way(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The save's script, without its short way."""
-    include = wire_script._include
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            wire_script, "_include", lambda name: NEVER_ORDINARY if name == "save_ordinary" else include(name)
-        )
-        return wire_script.Script("sessions.save").text
+from tests.wire.two_ways import DAY_MS, NOW_MS, Way, both_texts
 
 
 def some(choose: random.Random, values: dict[str, str], *, clears: bool = False) -> Pairs:
@@ -86,42 +71,23 @@ def saving(choose: random.Random) -> dict[str, Any]:
     }
 
 
-class Way:
-    """One of two namespaces to which the same is done."""
-
-    def __init__(self, client: Redis, keys: Keyspace, text: str) -> None:
-        self.client: Any = client
-        self.session = keys.session("chat")
-        self.text = text
-        self.log: list[Any] = []
+class SaveWay(Way):
+    """One of two namespaces to which the same is saved."""
 
     def save(self, write: Write, given: dict[str, Any]) -> None:
         """Save, and note the reply or the error."""
-        call = lua.save(session=self.session, write=write, **given)
-        try:
-            reply = self.client.eval(self.text, len(call.keys), *call.keys, *call.args)
-        except ResponseError as error:
-            self.log.append(str(error))
-        else:
-            self.log.append([str(part).encode() if isinstance(part, int) else part for part in reply])
+        answer = self.answer(lua.save(session=self.session, write=write, **given))
+        if isinstance(answer, list):
+            answer = [str(part).encode() if isinstance(part, int) else part for part in answer]
+        self.log.append(answer)
 
     def state(self) -> dict[str, Any]:
-        """All that a save touches."""
-        session, shard, client = self.session, self.session.shard, self.client
-        documents, updates = session.room("documents")[0], session.room("updates")
-        keys = (session.record, session.transcript, session.operations, documents, *updates)
-        return {
-            "record": client.hgetall(session.record),
-            "transcript": client.xrange(session.transcript),
-            "documents": client.hgetall(documents),
-            "updates": [client.hgetall(updates[0]), client.zrange(updates[1], 0, -1, withscores=True)],
-            "operations": client.lrange(session.operations, 0, -1)[::2],
-            "expiries": [client.pexpiretime(key) for key in keys],
-            "totals": client.hgetall(shard.totals),
-            "feed": client.xrange(shard.feed),
-            "by_updated": client.zrange(shard.by_updated, 0, -1, withscores=True),
-            "by_user": client.zrange(shard.by_user, 0, -1, withscores=True),
-            "deadlines": client.zrange(shard.deadlines, 0, -1, withscores=True),
+        """With what only a save touches."""
+        documents, updates = self.session.room("documents")[0], self.session.room("updates")
+        return super().state() | {
+            "documents": self.client.hgetall(documents),
+            "updates": [self.client.hgetall(updates[0]), self.client.zrange(updates[1], 0, -1, withscores=True)],
+            "expiries of rooms": [self.client.pexpiretime(key) for key in (documents, *updates)],
         }
 
 
@@ -162,10 +128,11 @@ def unusual(way: Way, session: SessionKeys, number: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_both_ways_save_the_same(engine: Engine, namespace: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a save gives, what comes before it and what it is based on, both ways answer and store the same."""
-    texts = (wire_script.Script("sessions.save").text, long_way(monkeypatch))
-    assert texts[0] != texts[1]
+    texts = both_texts(monkeypatch, "sessions.save", short_way="save_ordinary")
     with client_for(engine, namespace) as client:
-        ways = [Way(client, Keyspace(f"{namespace}-{kind}", 1), text) for kind, text in zip("sl", texts, strict=True)]
+        ways = [
+            SaveWay(client, Keyspace(f"{namespace}-{kind}", 1), text) for kind, text in zip("sl", texts, strict=True)
+        ]
         choose, now = random.Random(seed), NOW_MS
         for step in range(60):
             now += choose.choice([0, 1, 1, 2_000, DAY_MS // 2, 8 * DAY_MS if choose.random() < 0.1 else 5])
@@ -194,7 +161,7 @@ def test_an_ordinary_save_takes_the_short_way(engine: Engine, namespace: str) ->
     assert short_only != text
     keys = Keyspace(namespace, 1)
     with client_for(engine, namespace) as client:
-        way = Way(client, keys, text)
+        way = SaveWay(client, keys, text)
         given = saving(random.Random(1)) | {
             "authoritative": ["title_version", 0, "pinned", 0, "metadata_version", 0],
             "runtime": ["status", "busy"],

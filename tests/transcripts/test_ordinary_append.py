@@ -4,71 +4,26 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from redis import Redis
-from redis.exceptions import ResponseError
 
 from sessioncache.transcripts import lua
 from sessioncache.types import Base
-from sessioncache.wire import script as wire_script
 from sessioncache.wire.call import Write
 from sessioncache.wire.keys import Keyspace, SessionKeys
 from tests.engines import Engine
 from tests.engines.raw import client_for
-
-NOW_MS = 1_900_000_000_000
-DAY_MS = 86_400_000
-NEVER_ORDINARY = "local function open_ordinary()\n  return nil\nend"
+from tests.wire.two_ways import DAY_MS, NOW_MS, Way, both_texts
 
 
-def long_way(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The append's script, without its short way."""
-    include = wire_script._include
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            wire_script, "_include", lambda name: NEVER_ORDINARY if name == "open_ordinary" else include(name)
-        )
-        return wire_script.Script("transcripts.append").text
-
-
-class Way:
-    """One of two namespaces to which the same is done."""
-
-    def __init__(self, client: Redis, keys: Keyspace, text: str) -> None:
-        self.client: Any = client
-        self.keys = keys
-        self.session = keys.session("chat")
-        self.text = text
-        self.log: list[Any] = []
+class AppendWay(Way):
+    """One of two namespaces to which the same is appended."""
 
     def append(self, write: Write, payloads: list[bytes]) -> None:
         """Append, and note the reply or the error."""
         marks = "m" * len(payloads)
         call = lua.append(session=self.session, write=write, user="ann", marks=marks, payloads=payloads)
-        try:
-            reply = self.client.eval(self.text, len(call.keys), *call.keys, *call.args)
-        except ResponseError as error:
-            self.log.append(str(error))
-        else:
-            self.log.append(reply)
-
-    def state(self) -> dict[str, Any]:
-        """All that an append touches."""
-        session, shard, client = self.session, self.session.shard, self.client
-        return {
-            "record": client.hgetall(session.record),
-            "transcript": client.xrange(session.transcript),
-            "sealed": client.lrange(session.sealed, 0, -1),
-            "operations": client.lrange(session.operations, 0, -1)[::2],
-            "expiries": [client.pexpiretime(key) for key in (session.record, session.transcript, session.operations)],
-            "totals": client.hgetall(shard.totals),
-            "feed": client.xrange(shard.feed),
-            "by_updated": client.zrange(shard.by_updated, 0, -1, withscores=True),
-            "by_user": client.zrange(shard.by_user, 0, -1, withscores=True),
-            "deadlines": client.zrange(shard.deadlines, 0, -1, withscores=True),
-        }
+        self.log.append(self.answer(call))
 
 
 def seal_head(way: Way, session: SessionKeys) -> None:
@@ -114,10 +69,11 @@ def unusual(way: Way, session: SessionKeys, number: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_both_ways_leave_the_same(engine: Engine, namespace: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever comes before an append, and whatever it is based on, both ways answer and store the same."""
-    texts = (wire_script.Script("transcripts.append").text, long_way(monkeypatch))
-    assert texts[0] != texts[1]
+    texts = both_texts(monkeypatch, "transcripts.append", short_way="open_ordinary")
     with client_for(engine, namespace) as client:
-        ways = [Way(client, Keyspace(f"{namespace}-{kind}", 1), text) for kind, text in zip("sl", texts, strict=True)]
+        ways = [
+            AppendWay(client, Keyspace(f"{namespace}-{kind}", 1), text) for kind, text in zip("sl", texts, strict=True)
+        ]
         choose, now = random.Random(seed), NOW_MS
         for step in range(60):
             now += choose.choice([0, 1, 1, 2_000, DAY_MS // 2, 8 * DAY_MS if choose.random() < 0.1 else 5])
