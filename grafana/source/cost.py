@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from grafana.source import uids
-from grafana.source.builder import GOOD, Dashboard, Lines, Number, Query, Row, Table
+from grafana.source.dashboard import Dashboard, Row
+from grafana.source.panels import GOOD, Lines, Number, Query, Table
 from grafana.source.promql import largest, of, of_namespaces, rate, rate_of_all
 from sessioncache.metrics import names
 

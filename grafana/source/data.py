@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from grafana.source import limits, uids
-from grafana.source.builder import BAD, WARN, Dashboard, Lines, Number, Query, Row, Table
+from grafana.source.dashboard import Dashboard, Row
+from grafana.source.panels import BAD, WARN, Lines, Number, Query, Table
 from grafana.source.promql import increase, largest, of, of_namespaces, rate_of_all, share
 from sessioncache.metrics import names
 

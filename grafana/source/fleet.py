@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from grafana.source import limits, uids
-from grafana.source.builder import BAD, GOOD, WARN, Dashboard, Heatmap, Lines, Number, Query, Row
+from grafana.source.dashboard import Dashboard, Row
+from grafana.source.panels import BAD, GOOD, WARN, Heatmap, Lines, Number, Query
 from grafana.source.promql import count, increase, quantile, rate, share, total
 from sessioncache.metrics import names
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from grafana.source import limits, uids
-from grafana.source.builder import BAD, GOOD, WARN, Dashboard, Lines, Number, Query, Row, Table
+from grafana.source.dashboard import Dashboard, Row
+from grafana.source.panels import BAD, GOOD, WARN, Lines, Number, Query, Table
 from grafana.source.promql import count, increase, largest, of, or_zero, quantile, rate, total
 from sessioncache.metrics import names
 
