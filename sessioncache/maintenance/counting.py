@@ -35,9 +35,12 @@ class ShardCount:
     torn: set[SessionId] = field(default_factory=set)
     sealed: dict[SessionId, SealedSize] = field(default_factory=dict)
     """What is compressed, of those that have any."""
+    fresh: set[SessionId] = field(default_factory=set)
+    """Those that were counted since somebody cleared this."""
 
     def take(self, session_id: SessionId, found: Counters | SessionCacheError | None) -> None:
         """Note what a record says. A torn session is in the totals as long as something of it is there."""
+        self.fresh.add(session_id)
         is_damaged = session_id in self.torn and found is None
         self.sessions[session_id] = NOTHING if is_damaged or isinstance(found, SessionCacheError) else found
 

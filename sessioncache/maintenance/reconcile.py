@@ -18,16 +18,18 @@ links ─────── rows that a session's rooms lack were put back when 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
-from sessioncache.errors import DecodeError, SessionCacheError
-from sessioncache.maintenance.batch import BATCH, Batches, RunOptions, chunks
+from sessioncache.errors import AccessDenied, DecodeError, ScriptFailure, SessionCacheError
+from sessioncache.maintenance.batch import BATCH, Batches, RunOptions, number_of
 from sessioncache.maintenance.counting import NOTHING, ShardCount, exact_views
 from sessioncache.maintenance.links import remove_dead_links
 from sessioncache.maintenance.report import Report
+from sessioncache.maintenance.tally import LINKS, USERS, Place, ShardTally
 from sessioncache.types import SessionId
 from sessioncache.upkeep.models import COUNTED, LINKED_ROOMS, ListName, Reindexed, RoomPart, SealedSize, Totals
 
@@ -40,6 +42,10 @@ RELINK_BATCH: Final = 100
 POLICY_TRIES: Final = 5
 NO_CHANGE: Final = 2**53 - 2
 """No change has a number beyond this one."""
+PAGES: Final = 20
+"""After so many pages of a list it is kept how far the walk has come."""
+
+TOTALS: Final = "totals"
 LISTS: Final[tuple[ListName, ...]] = ("by-updated", "deadlines")
 
 
@@ -51,29 +57,34 @@ async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions
 
     Raises:
         LeaseLost: somebody else has taken the shard over; what was repaired stays repaired.
-        BackendError: the server is away; running it again begins anew.
+        BackendError: the server is away; running it again goes on.
     """
     batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
         await _copy_policy(cache, shard, batches)
         await _mend_totals(cache, shard, batches)
-        newest, _ = await cache.upkeep.changes(shard, after=0, limit=0)
-        count = ShardCount(newest)
-        begun = await batches.resumed()
-        whole = await _walk_users(cache, shard, batches, count, after=begun)
-        if whole and begun:
-            await _count_front(cache, shard, batches, count, until=begun)
-        if not whole or not await _walk_lists(cache, shard, batches, count):
+        tally = ShardTally(cache, shard, batches)
+        await tally.begin()
+        count = tally.count
+        if not await _walk(cache, shard, batches, tally):
             report.done = False
             report.note("the limit was reached before the end of the shard: its totals were not compared")
             return report
         sealed = sum(count.sealed.values(), start=SealedSize())
         report.seen = {"torn": len(count.torn), "sealed": sealed.messages}
         report.seen |= {"sealed_from_bytes": sealed.from_bytes, "sealed_bytes": sealed.bytes}
-        await _settle(cache, shard, batches, count)
-        await remove_dead_links(cache, shard, batches)
-        if begun or report.batches > 1:
-            await batches.reached("")
+        begun = tally.place
+        if begun.list != LINKS:
+            await _settle(cache, shard, batches, count)
+            await tally.passed(Place(LINKS))
+        await remove_dead_links(
+            cache,
+            shard,
+            batches,
+            after=begun.at if begun.list == LINKS else "",
+            reached=lambda row: tally.reached(Place(LINKS, row)),
+        )
+        await tally.end()
         return report
 
 
@@ -107,10 +118,36 @@ async def _mend_totals(cache: AsyncSessionCache, shard: int, batches: Batches) -
         await cache.upkeep.settle(shard, settled=totals.settled, lacking=lacking, lease=batches.lease)
 
 
-async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount, *, after: str) -> bool:
-    """Compare every session of the list by user behind an entry; whether the end was reached."""
-    while batches.room:
-        entries = await cache.upkeep.by_user(shard, after=after, limit=batches.room)
+async def _walk(cache: AsyncSessionCache, shard: int, batches: Batches, tally: ShardTally) -> bool:
+    """Compare and count every session that any list has, from where the run began; whether the end was reached."""
+    begun = tally.place
+    if begun.list == USERS and not await _walk_users(cache, shard, batches, tally):
+        return False
+    if begun.list in (USERS, *LISTS):
+        node = "" if batches.dry_run else await _node_of(cache, shard)
+        for index in LISTS[LISTS.index(begun.list) if begun.list in LISTS else 0 :]:
+            # Another server goes through its lists in another order.
+            is_here = begun.list == index and node and begun.node == node
+            cursor = number_of(begun.at) if is_here else 0
+            if not await _walk_list(cache, shard, batches, tally, Place(index, str(cursor), node)):
+                return False
+        await tally.passed(Place(TOTALS))
+    return True
+
+
+async def _node_of(cache: AsyncSessionCache, shard: int) -> str:
+    """Which server has the shard; empty: it does not say."""
+    try:
+        return (await cache.upkeep.memory(shard)).node
+    except (AccessDenied, ScriptFailure):
+        return ""
+
+
+async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, tally: ShardTally) -> bool:
+    """Compare every session of the list by user behind where the run began; whether the end was reached."""
+    after = tally.place.at
+    while size := batches.room:
+        entries = await cache.upkeep.by_user(shard, after=after, limit=size)
         if not entries:
             return True
         after = entries[-1][0]
@@ -119,54 +156,35 @@ async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, co
         while remaining:
             listed = dict(remaining)
             remaining = [pair for pair in remaining if listed[pair[0]] != pair[1]]
-            await _compare(cache, shard, batches, count, listed)
+            await _compare(cache, shard, batches, tally.count, listed)
         await batches.ended()
-        await batches.reached(after)
+        if len(entries) < size:
+            return True
+        await tally.reached(Place(USERS, after))
     return not await cache.upkeep.by_user(shard, after=after, limit=1)
 
 
-async def _count_front(
-    cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount, *, until: str
-) -> None:
-    """Count the sessions that the run before has compared, up to an entry of the list by user: the totals need them."""
-    after = ""
-    while entries := await cache.upkeep.by_user(shard, after=after, limit=BATCH):
-        after = entries[-1][0]
-        ids = dict.fromkeys(
-            session_id
-            for entry, _user, session_id in entries
-            if entry.encode() <= until.encode() and session_id not in count.sessions
-        )
-        mine = [session_id for session_id in ids if cache.keys.shard_of(session_id) == shard]
-        results = await cache.upkeep.reindex(shard, dict.fromkeys(mine), dry_run=True)
-        count.torn.update(
-            session_id
-            for session_id, found in zip(mine, results, strict=True)
-            if isinstance(found, SessionCacheError) or found.state == "torn"
-        )
-        for session_id, found in zip(mine, results, strict=True):
-            if not isinstance(found, SessionCacheError) and found.sealed.messages:
-                count.sealed[session_id] = found.sealed
-        await _count(cache, count, mine)
-        await batches.ended()
-        if after.encode() >= until.encode():
-            return
-
-
-async def _walk_lists(cache: AsyncSessionCache, shard: int, batches: Batches, count: ShardCount) -> bool:
-    """Compare sessions that the other lists have and the list by user had not; whether the end was reached."""
-    for index in LISTS:
-        cursor = 0
-        while True:
-            cursor, found = await cache.upkeep.listed(shard, index, cursor=cursor, limit=BATCH)
-            unknown = dict.fromkeys(session_id for session_id in found if session_id not in count.sessions)
-            for chunk in chunks(unknown):
-                if len(chunk) > batches.room:
-                    return False
-                await _compare(cache, shard, batches, count, dict.fromkeys(chunk))
-                await batches.ended()
-            if cursor == 0:
-                break
+async def _walk_list(cache: AsyncSessionCache, shard: int, batches: Batches, tally: ShardTally, place: Place) -> bool:
+    """Compare sessions that another list has and the list by user had not; whether its end was reached."""
+    index: ListName = "by-updated" if place.list == "by-updated" else "deadlines"
+    cursor = number_of(place.at)
+    for page in itertools.count(1):
+        before = cursor
+        cursor, found = await cache.upkeep.listed(shard, index, cursor=cursor, limit=BATCH)
+        unknown = list(dict.fromkeys(session_id for session_id in found if session_id not in tally.count.sessions))
+        while unknown:
+            size = batches.room
+            if not size:
+                await tally.reached(replace(place, at=str(before)))
+                return False
+            await _compare(cache, shard, batches, tally.count, dict.fromkeys(unknown[:size]))
+            await batches.ended()
+            unknown = unknown[size:]
+        if cursor == 0:
+            break
+        if page % PAGES == 0:
+            await batches.ended()
+            await tally.reached(replace(place, at=str(cursor)))
     return True
 
 

@@ -43,7 +43,7 @@ from sessioncache.upkeep.models import (
     Walks,
 )
 from sessioncache.wire.call import Call
-from sessioncache.wire.keys import ROOMS
+from sessioncache.wire.keys import ROOMS, TALLY_MS
 
 __all__ = ["AsyncUpkeep"]
 
@@ -433,6 +433,31 @@ class AsyncUpkeep(AsyncCollectingSteps):
         given: list[int | str] = [part for pair in noted.items() for part in pair]
         token = 0 if lease is None else lease.token
         await self._transport.call(lua.note(lease=self._keys.shard(shard).lease(job), lease_token=token, given=given))
+
+    async def tallied(self, shard: int, *, start: int, limit: int) -> list[bytes]:
+        """What was kept of a count of the shard, part by part."""
+        return await self._transport.call(lua.tally_parts(shard=self._keys.shard(shard), start=start, limit=limit))
+
+    async def tally(self, shard: int, part: bytes, *, length: int, lease: ShardLease | None = None) -> bool:
+        """Keep a part of what was counted, for a day. One round trip.
+
+        Args:
+            shard: whose sessions.
+            part: what is kept; empty: what was kept before is forgotten.
+            length: how many parts were kept before; -1: they give way, however many there are.
+            lease: the worker's lease on the shard, for the job that counts.
+
+        Returns:
+            False where it was not kept, for others were.
+
+        Raises:
+            LeaseLost: somebody else has taken the lease since.
+        """
+        key, token = self._lease(shard, lease)
+        call = lua.tally(
+            shard=self._keys.shard(shard), lease=key, lease_token=token, length=length, expires_ms=TALLY_MS, part=part
+        )
+        return await self._transport.call(call)
 
 
 def _footprint(replies: Sequence[Any]) -> int:

@@ -49,6 +49,8 @@ __all__ = [
     "renew",
     "restore",
     "settle",
+    "tally",
+    "tally_parts",
     "things",
     "trim",
     "unlink",
@@ -340,6 +342,17 @@ def note(*, lease: Key, lease_token: int, given: Sequence[Arg]) -> Call[int]:
     """`upkeep/note.lua`."""
     args: tuple[Arg, ...] = (lease_token, *given)
     return Call("upkeep.note", load_script("upkeep.note"), (lease,), args, decode=int, writes=True)
+
+
+def tally_parts(*, shard: ShardKeys, start: int, limit: int) -> Call[list[bytes]]:
+    """LRANGE of what was kept of a count."""
+    return Call("upkeep.tally_parts", "LRANGE", (shard.tally,), (start, start + limit - 1), decode=list)
+
+
+def tally(*, shard: ShardKeys, lease: Key, lease_token: int, length: int, expires_ms: int, part: bytes) -> Call[bool]:
+    """`upkeep/tally.lua`: False where somebody else has kept something."""
+    args: tuple[Arg, ...] = (lease_token, length, expires_ms, part)
+    return Call("upkeep.tally", load_script("upkeep.tally"), (lease, shard.tally), args, decode=bool, writes=True)
 
 
 def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int) -> Call[tuple[int, int] | None]:

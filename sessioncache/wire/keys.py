@@ -29,6 +29,7 @@ __all__ = [
     "LEASE_TTL_MS_MAX",
     "ROOMS",
     "SESSIONS_KEPT",
+    "TALLY_MS",
     "TOMBSTONE_MS",
     "Key",
     "KeyKind",
@@ -49,6 +50,7 @@ Key = NewType("Key", str)
 
 TOMBSTONE_MS: Final = 3_600_000
 STAGING_MS: Final = 600_000
+TALLY_MS: Final = 86_400_000
 LEASE_TTL_MS_MAX: Final = 86_400_000
 """Longest time for which the lease of a session can be taken, in milliseconds."""
 
@@ -211,6 +213,14 @@ CATALOGUE: Final[tuple[KeyKind, ...]] = (
         "never",
         "what sealed messages of the shard were compressed with, by its hash",
     ),
+    KeyKind(
+        "tally",
+        "sc:{<ns>:<shard>}:tally",
+        "list",
+        "bounded",
+        "what reconcile has counted so far, compressed, where a run of it did not come to the end of the shard",
+        expires_within_ms=TALLY_MS,
+    ),
     KeyKind("workspace_list", "sc:{<ns>}:workspaces", "hash", "never", "workspaces by their ids"),
     KeyKind(
         "lease",
@@ -274,6 +284,7 @@ class ShardKeys:
         "policy",
         "prefix",
         "record_prefix",
+        "tally",
         "totals",
     )
 
@@ -290,6 +301,7 @@ class ShardKeys:
         self.links = Key(f"{self.prefix}links")
         self.dependents = Key(f"{self.prefix}dependents")
         self.dictionaries = Key(f"{self.prefix}dictionaries")
+        self.tally = Key(f"{self.prefix}tally")
 
     def lease(self, job: str) -> Key:
         """The lease of one background job on this shard."""

@@ -268,6 +268,8 @@ async def _upkeep(cache: AsyncSessionCache, shard: int) -> None:
             await cache.upkeep.archived(shard, {name: state}, lease=lease)
             async for part in cache.upkeep.contents(name):
                 await _restore(cache, name, part)
+    await cache.upkeep.tally(shard, b"a part", length=0, lease=lease)
+    await cache.upkeep.tallied(shard, start=0, limit=10)
     await cache.upkeep.settle(shard, settled=0, lacking={"sessions": 0}, lease=lease)
     parts = [RoomPart(name, room) for name in [*here, "nobody"] for room in LINKED_ROOMS]
     await cache.upkeep.things(parts, limit=10)

@@ -52,8 +52,7 @@ class WorkerSettings(BaseSettings):
     """Most shard jobs at a time in this process."""
 
     job_timeout_s: int = Field(default=60, ge=1, le=JOB_TIMEOUT_S_MAX)
-    """Longest run of one job; what is not done then goes on at the next tick. Reconcile counts a shard anew from its
-    front for that: give it longer where that alone takes as long."""
+    """Longest run of one job; what is not done then goes on at the next tick."""
 
     max_tries: int = Field(default=3, ge=1, le=20)
     """How often a job is begun whose worker died or was stopped. After that it is put in again, if it is still due."""
