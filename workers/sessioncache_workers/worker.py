@@ -11,6 +11,8 @@ the server more than it should:
 * the shared health key was deleted by whichever worker ended first, and writing it failed on a full server: there is a
   health port instead, and no key
 * jobs that this release does not know failed, and were lost to those who do: they are left in the queue
+* a process that stood still until its claims had run out began its own jobs a second time beside themselves, and broke
+  over it: what it is doing it does not begin
 * four round trips were taken for every job that somebody else is doing: one tells them all apart
 * polling was as frequent with nothing to do as with a full queue: it slows down, and is woken by the clockwork
 """
@@ -99,10 +101,10 @@ class ShardWorker(Worker):
         self._failures = 0
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Start those that this process knows, and that nobody else is doing."""
+        """Start those that this process knows, and that nobody is doing, here or elsewhere."""
         if self._office.queue_full:
             return
-        known = [job_id for job_id in job_ids if self._knows(job_id)]
+        known = [job_id for job_id in job_ids if self._knows(job_id) and not self._is_doing(job_id)]
         free = await self._office.queue.free(known)
         slots = self.max_jobs - self.job_counter
         self._found, self._left = len(free), len(free) - slots
@@ -111,6 +113,10 @@ class ShardWorker(Worker):
     def _knows(self, job_id: bytes) -> bool:
         job = JobId.parse(job_id.decode())
         return job is not None and self._office.knows(job)
+
+    def _is_doing(self, job_id: bytes) -> bool:
+        task = self.tasks.get(job_id.decode())
+        return task is not None and not task.done()
 
     async def _hold_on(self) -> None:
         """Renew the claims on the jobs that are under way."""
