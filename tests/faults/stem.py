@@ -4,7 +4,8 @@
 
 Each line of its input is a task: `{"job": …, "ttl_ms": …, "batch": …, "sleep_at": …}`. The fork says
 `[pid, "batch", n]` after each batch, and `[pid, "done"]` or `[pid, "lost"]` at its end; the stem says
-`[pid, "ended", status]`. The rule of this file: it decides nothing; what has to come of it is in the tests.
+`[pid, "stopped"]` when the fork has stopped itself, and `[pid, "ended", status]`. The rule of this file: it decides
+nothing; what has to come of it is in the tests.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ def main() -> None:
             small_batches(task["batch"])
             asyncio.run(work(task, sys.argv[1], sys.argv[2], int(sys.argv[3])))
             os._exit(0)
-        _pid, status = os.waitpid(child, 0)
+        _pid, status = os.waitpid(child, os.WUNTRACED)
+        while os.WIFSTOPPED(status):
+            os.write(1, (json.dumps([child, "stopped"]) + "\n").encode())
+            _pid, status = os.waitpid(child, os.WUNTRACED)
         os.write(1, (json.dumps([child, "ended", status]) + "\n").encode())
 
 

@@ -161,7 +161,7 @@ async def test_a_worker_sleeps_beyond_its_lease(
     writers = Writers(cache, promises, sessions=AGENTS)
     async with writers.writing():
         stem.begin(job, holder="sleeper", ttl_ms=LEASE_MS, sleep_at=1)
-        told = await asyncio.to_thread(stem.until, "batch", 1)
+        told = await asyncio.to_thread(stem.until, "stopped")
         assert told is not None or job not in PREPARED
         for shard in range(SHARDS):
             lease = None

@@ -130,12 +130,17 @@ async def test_a_worker_that_slept_is_refused(
     writers = Writers(cache, promises, sessions=AGENTS)
     async with writers.writing():
         await until(lambda: swept(cache), "the second worker sweeps the rest")
+        # Left alone with more to sweep: with nothing to do the first one would end its run, and nobody had to tell it.
+        stop(second)
+        await come_due(cache, promises)
         os.kill(first.process.pid, signal.SIGCONT)
 
         async def told() -> bool:
             return any("lease" in line["event"] and "lost" in line["event"] for line in first.lines)
 
         await until(told, "the first one is told that its lease is lost")
+        os.kill(second.process.pid, signal.SIGCONT)
+        await until(lambda: swept(cache), "all is swept")
         await writers.goes_on()
     assert (writers.unknown, writers.refused, writers.others) == (0, 0, [])
     for worker in (first, second):
@@ -143,17 +148,28 @@ async def test_a_worker_that_slept_is_refused(
     await verdict(cache, [server], promises)
 
 
+def stop(worker: WorkerProcess) -> None:
+    """Stop a worker, and wait until it stands still."""
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, worker.process.pid, os.WSTOPPED)
+
+
+async def come_due(cache: AsyncSessionCache, promises: Promises) -> None:
+    """Many sessions come due at once, more in each shard than a worker sweeps in one batch."""
+    names = [f"lot {len(promises.must_be_gone)} {n}" for n in range(1_200)]
+    parts = [names[first : first + 200] for first in range(0, len(names), 200)]
+    for part in parts:
+        await asyncio.gather(*(cache.transcripts.append(name, {"w": -1, "n": 0}) for name in part))
+    for part in parts:
+        await asyncio.gather(*(cache.retention.update(name, ttl_ms=1) for name in part))
+    promises.must_be_gone.update(names)
+
+
 async def fell_asleep(
     cache: AsyncSessionCache, server: EmbeddedServer, worker: WorkerProcess, promises: Promises
 ) -> bool:
     """Stop a worker while it sweeps; whether it holds a shard in which there is something left to do."""
-    names = [f"lot {len(promises.must_be_gone)} {n}" for n in range(1_200)]
-    policy = await cache.retention.get()
-    await cache.retention.save(policy.model_copy(update={"ttl_ms": 1}))
-    for part in range(0, len(names), 200):
-        await asyncio.gather(*(cache.transcripts.append(name, {"w": -1, "n": 0}) for name in names[part : part + 200]))
-    await cache.retention.save(policy)
-    promises.must_be_gone.update(names)
+    await come_due(cache, promises)
 
     def held() -> list[ShardKeys]:
         return [shard for shard in cache.keys if server.command("HEXISTS", shard.lease("expire"), "holder")]
@@ -162,8 +178,10 @@ async def fell_asleep(
         return bool(held()) or await swept(cache)
 
     await until(holds, "the worker begins to sweep")
-    os.kill(worker.process.pid, signal.SIGSTOP)
-    await asyncio.sleep(0.05)  # What it has sent is done meanwhile.
+    stop(worker)
+    for _ in range(2):
+        # What it had sent is done before the server answers the second time.
+        server.command("PING")
     return any(server.command("ZCOUNT", shard.deadlines, 1, int(time.time() * 1000)) for shard in held())
 
 

@@ -89,8 +89,8 @@ class WorkerProcess:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """The lines of its log."""
-        return [json.loads(line) for line in self.log.splitlines()]
+        """The lines of its log; one that it is just writing is not among them."""
+        return [json.loads(line) for line in self.log.splitlines(keepends=True) if line.endswith("\n")]
 
     async def started(self) -> None:
         """Wait until it listens."""
