@@ -39,6 +39,9 @@ WINDOW: Final = 4_096
 WRITE_BYTES: Final = 65_536
 """So many bytes are written at once, without waiting for the end of the tick: then the connection can say stop."""
 
+FEED_BYTES: Final = 16_384
+"""So many bytes are parsed at once: with each reply the reader moves what it has of those behind it."""
+
 CHECKS: Final = 8
 """How often within the time limit it is looked whether it has passed."""
 
@@ -196,14 +199,8 @@ class Channel(asyncio.Protocol):
         try:
             self._heard_at = self.loop.time()
             self._traffic.received_bytes += len(data)
-            reader = self._reader
-            reader.feed(data)
-            while self.lost is None and (reply := reader.gets()) is not INCOMPLETE:
-                # A push is no reply: it stands between them.
-                if not isinstance(reply, hiredis.PushNotification):
-                    self._hand_over(reply)
-                elif self._listener is not None:
-                    self._listener.on_push(reply)
+            for start in range(0, len(data), FEED_BYTES):
+                self._parse(data, start)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the order of the replies is lost
             self._give_up_after(error)
             return
@@ -269,6 +266,17 @@ class Channel(asyncio.Protocol):
                 self._transport.write(together)
         except BaseException as error:  # noqa: BLE001 - nobody knows how much of it went out
             self._give_up_after(error)
+
+    def _parse(self, data: bytes, start: int) -> None:
+        """Hand over the replies that are complete with the next part of what came."""
+        reader = self._reader
+        reader.feed(data, start, min(FEED_BYTES, len(data) - start))
+        while self.lost is None and (reply := reader.gets()) is not INCOMPLETE:
+            # A push is no reply: it stands between them.
+            if not isinstance(reply, hiredis.PushNotification):
+                self._hand_over(reply)
+            elif self._listener is not None:
+                self._listener.on_push(reply)
 
     def _hand_over(self, reply: object) -> None:
         """Give a reply to the oldest place that lacks one."""
