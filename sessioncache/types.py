@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
+from pydantic_core import to_json
+
 from sessioncache.errors import InvalidArgument
 
 __all__ = [
@@ -61,7 +63,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT_MAX: Final = 2**53 - 1
 """The largest number that scripts count with exactly."""
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -213,8 +214,7 @@ def ms_from_datetime(value: datetime) -> int:
 
 def encode_cursor(kind: str, state: Mapping[str, Any]) -> str:
     """An opaque cursor: `kind` and `state` as base64url of compact JSON, safe in URLs."""
-    text = _encode([kind, dict(state)])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(to_json([kind, dict(state)])).decode().rstrip("=")
 
 
 def decode_cursor(kind: str, cursor: str) -> JSONObject:

@@ -162,12 +162,12 @@ class OpenChunk:
         """The messages from one position to before another, counted from 0."""
         return ChunkRows(self, first, last)
 
-    def text(self, first: int, last: int) -> bytes | None:
-        """The payloads of those, with commas between; None: they are no JSON."""
+    def text(self, first: int, last: int) -> memoryview | None:
+        """The payloads of those, with commas between; None: they are no JSON. Not copied: they are most of the body."""
         if not self._is_json:
             return None
         begin = self._payloads_at + sum(self._lengths[:first]) + first
-        return self._body[begin : begin + sum(self._lengths[first:last]) + last - first - 1]
+        return memoryview(self._body)[begin : begin + sum(self._lengths[first:last]) + last - first - 1]
 
     def entries(self, first: int, last: int) -> list[RawEntry]:
         """All of those."""
@@ -198,7 +198,7 @@ class ChunkRows(Rows):
         return self._last - self._first
 
     @property
-    def texts(self) -> list[bytes] | None:
+    def texts(self) -> Sequence[bytes | memoryview] | None:
         """All of them in one."""
         if self._last == self._first:
             return []

@@ -46,7 +46,7 @@ class Rows(Sequence[RawEntry]):
         raise NotImplementedError
 
     @property
-    def texts(self) -> list[bytes] | None:
+    def texts(self) -> Sequence[bytes | memoryview] | None:
         """The payloads, in order: parts of one JSON array, without the commas between them. None: they are no such."""
         raise NotImplementedError
 
@@ -158,9 +158,9 @@ class JoinedRows(Rows):
         return self._parts[0].ends[0], self._parts[-1].ends[1]
 
     @property
-    def texts(self) -> list[bytes] | None:
+    def texts(self) -> Sequence[bytes | memoryview] | None:
         """Those of all parts, if they have them."""
-        found: list[bytes] = []
+        found: list[bytes | memoryview] = []
         for part in self._parts:
             texts = part.texts
             if texts is None:

@@ -26,7 +26,7 @@ from sessioncache.types import (
     check_user,
 )
 from sessioncache.wire.call import Watch, Write
-from sessioncache.wire.keys import Keyspace, SessionKeys
+from sessioncache.wire.keys import SESSIONS_KEPT, Key, Keyspace, SessionKeys
 from sessioncache.wire.messages import BATCH_ITEMS_MAX, MessageEncoder
 
 __all__ = ["Transcripts"]
@@ -48,6 +48,8 @@ class Transcripts:
         self._keys = keys
         self._encoder = encoder
         self._sealing = Sealing(transport, keys)
+        self._whole: set[Key] = set()
+        """Records of sessions that were sealed whole when they were read last: a guess at how to read them best."""
 
     def append(
         self,
@@ -136,29 +138,47 @@ class Transcripts:
         return page
 
     def _read(self, keys: SessionKeys, window: Window, watch: Watch | None = None) -> RawPage | None:
-        """Read record and entries side by side; in one moment, where the two do not fit together. Oldest first."""
+        """Read record and entries; oldest first.
+
+        Side by side, for that costs a quarter of a script that hands entries on; by the script, in one moment, where
+        those two do not fit together, and where the stream is probably empty.
+        """
         now, limit = self._keys.now_override_ms, window.limit or 1
         start, stop, newest = window.start, window.stop, window.newest
-        head, entries = self._transport.call_many(
-            [
-                lua.head(
-                    session=keys, now_override_ms=now, start=start, stop=stop, limit=window.limit, newest=newest
-                ).watched(watch),
-                lua.read(session=keys, start=start, stop=stop, limit=limit, newest=newest),
-            ]
-        )
-        entries = behind_seam(head, entries)
-        if fits(head, entries, window):
-            raw = None if head is None else with_entries(head, entries, head.seam)
+        raw: RawPage | None = None
+        is_guess = window.limit > 0 and keys.record in self._whole
+        if is_guess:
+            is_read = False
         else:
-            raw = self._transport.call(
-                lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
+            head, entries = self._transport.call_many(
+                [
+                    lua.head(
+                        session=keys, now_override_ms=now, start=start, stop=stop, limit=window.limit, newest=newest
+                    ).watched(watch),
+                    lua.read(session=keys, start=start, stop=stop, limit=limit, newest=newest),
+                ]
             )
+            entries = behind_seam(head, entries)
+            is_read = fits(head, entries, window)
+            raw = None if head is None else with_entries(head, entries, head.seam)
+        if not is_read:
+            call = lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
+            raw = self._transport.call(call.watched(watch) if is_guess else call)
+        self._guess(keys, raw)
         if raw is None:
             return None
         if newest and raw.entries:
             raw = with_entries(raw, raw.entries.reversed(), raw.seam)
         return raw if raw.seam is None else self._joined(keys, raw, raw.seam, window)
+
+    def _guess(self, keys: SessionKeys, raw: RawPage | None) -> None:
+        """Note whether the session is sealed whole."""
+        if raw is None or raw.seam is None or raw.seam.tail_first_seq:
+            self._whole.discard(keys.record)
+            return
+        if len(self._whole) >= SESSIONS_KEPT:
+            self._whole.clear()
+        self._whole.add(keys.record)
 
     def _joined(self, keys: SessionKeys, raw: RawPage, seam: Seam, window: Window) -> RawPage:
         """The page with what is sealed of it."""

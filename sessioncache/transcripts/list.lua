@@ -1,5 +1,6 @@
 -- transcripts.list: entries of a transcript by sequence number, oldest first or newest first, and what the record says of it,
--- in one moment. A plain range read beside transcripts.head costs a quarter; this one answers where somebody wrote in between.
+-- in one moment. A plain range read beside transcripts.head costs a quarter; this one answers where somebody wrote in between, and where
+-- the stream is empty, since all is sealed.
 --
 -- KEYS
 --   @session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sessioncache.sealing.models import NO_ROWS, RawEntry, Rows, StreamRows
 from sessioncache.transcripts.models import Appended, Replaced
@@ -15,8 +15,7 @@ from sessioncache.wire.script import load_script
 __all__ = ["RawPage", "Seam", "append", "delete", "head", "list_", "pop", "read", "save", "stage"]
 
 
-@dataclass(frozen=True, slots=True)
-class Seam:
+class Seam(NamedTuple):
     """Where a transcript that is partly sealed has its two parts."""
 
     last_seq: int

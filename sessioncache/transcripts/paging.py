@@ -5,8 +5,7 @@ The rule of this module: no I/O; an answer that disagrees with the record is an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
 from sessioncache.sealing.models import NO_ROWS, JoinedRows, MadeRows, Rows
@@ -21,8 +20,7 @@ PAGE_DEFAULT: Final = 500
 PAGE_MAX: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A range of sequence numbers, counted from one of its ends."""
 
     start: int
@@ -192,10 +190,13 @@ def _decoded(shown: Rows, encoder: MessageEncoder, *, skip: bool) -> tuple[tuple
 
 def _refuse_torn(raw: RawPage, shown: tuple[int, int] | None, window: Window) -> None:
     """Compare the ends of what was read with the ends that the record names."""
-    ends = f"the record names {raw.first_seq} to {raw.last_seq}"
     if window.newest and window.stop is None and raw.count and (not shown or shown[1] != raw.last_seq):
-        raise SessionTorn(f"the transcript does not end where it should: {ends}")
+        raise SessionTorn(f"the transcript does not end where it should: {_named(raw)}")
     stop = raw.last_seq if window.stop is None else window.stop
     from_start = not window.newest and window.start <= raw.first_seq <= stop
     if from_start and raw.count and (not shown or shown[0] != raw.first_seq):
-        raise SessionTorn(f"the transcript does not begin where it should: {ends}")
+        raise SessionTorn(f"the transcript does not begin where it should: {_named(raw)}")
+
+
+def _named(raw: RawPage) -> str:
+    return f"the record names {raw.first_seq} to {raw.last_seq}"

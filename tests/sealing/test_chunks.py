@@ -75,7 +75,7 @@ def test_plain_messages_are_decoded_together_and_compressed() -> None:
     assert needed_dictionary(chunk) == NAME
     assert len(chunk) * 5 < place.size
     [text] = open_chunk(place, chunk, {NAME: DICTIONARY}).rows(0, 199).texts or []
-    assert json.loads(b"[%b]" % text) == [json.loads(entry.payload) for entry in entries]
+    assert json.loads(b"[%b]" % bytes(text)) == [json.loads(entry.payload) for entry in entries]
 
 
 def test_any_damage_is_found() -> None:

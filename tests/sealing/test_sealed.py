@@ -22,7 +22,7 @@ from sessioncache.sealing import dictionaries
 from sessioncache.sealing.chunks import dictionary_id
 from sessioncache.sealing.models import Sealable, Swap
 from sessioncache.sealing.plan import plan_swap
-from sessioncache.testing import AsyncFaultyTransport, AsyncGatedTransport
+from sessioncache.testing import AsyncFaultyTransport, AsyncGatedTransport, AsyncRecordingTransport
 from sessioncache.upkeep import Trimmed
 from tests.engines import Engine, list_keys
 from tests.engines.caches import lowest_transport, make_async_cache
@@ -167,6 +167,27 @@ async def test_a_chunk_that_came_between_two_reads(cache: AsyncSessionCache) -> 
     assert swap is not None
     assert await swap_in(cache, swap) == "changed"
     assert await seen(cache) == before
+
+
+@pytest.mark.engines("valkey")
+@pytest.mark.parametrize("name", WRITES)
+async def test_what_was_sealed_whole_is_read_by_one_script(
+    other_cache: AsyncSessionCache, engine: Engine, namespace: str, name: str
+) -> None:
+    """The second read of a session that is sealed whole is one call, also where somebody has written since."""
+    lowest, settings = lowest_transport(engine, namespace)
+    recording = AsyncRecordingTransport(lowest)
+    async with AsyncSessionCache(recording, settings) as cache:
+        await prepare(cache)
+        await seal(cache, "s")
+        before = await cache.transcripts.list("s")
+        recording.clear()
+        assert await cache.transcripts.list("s") == before
+        await WRITES[name](other_cache)
+        after = await cache.transcripts.list("s", last=5)
+        assert recording.names() == ["transcripts.list", "transcripts.list"]
+        assert after == await other_cache.transcripts.list("s", last=5)
+        assert await cache.transcripts.list("s") == await other_cache.transcripts.list("s")
 
 
 @pytest.mark.engines("valkey")
