@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sessioncache.embedded import TLS, EmbeddedServer
+from sessioncache.embedded.ports import free_port
 from sessioncache.embedded.waiting import wait_for
 from sessioncache.errors import BackendUnavailable, ConfigurationError
 
@@ -165,6 +166,11 @@ def test_a_free_port_that_was_taken_meanwhile_is_replaced(monkeypatch: pytest.Mo
         monkeypatch.setattr("sessioncache.embedded.server.free_port", lambda **_: next(offered))
         with EmbeddedServer(appendonly=False) as third:
             assert third.port == second.port
+
+
+def test_a_port_is_given_out_once() -> None:
+    """Who asks for ports, and listens on them only later, gets different ones."""
+    assert len({free_port() for _ in range(500)}) == 500
 
 
 def test_the_server_never_evicts(tmp_path: Path) -> None:
