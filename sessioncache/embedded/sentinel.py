@@ -31,7 +31,8 @@ FORM_LIMIT_S: Final = 30.0
 """How long it may take until the Sentinels know one another; usually two seconds, the beat of their greetings."""
 
 DOWN_AFTER_MS: Final = 1000
-FAILOVER_TIMEOUT_MS: Final = 10_000
+FAILOVER_TIMEOUT_MS: Final = 4_000
+"""A Sentinel that could promote nobody, as it had not heard that a replica is back, tries again after twice that."""
 
 
 class EmbeddedSentinel:
