@@ -13,11 +13,15 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from sessioncache import AsyncSessionCache, SessionCache, testing
 from tests.engines import DEFAULT, STARTERS, Engine, Engines, KeySeen, MissingEngine, list_keys
 from tests.engines.acl import NAMESPACE_PREFIX
 from tests.engines.caches import SHARDS, make_async_cache, make_sync_cache
+
+# The same examples in every run, however slow the machine is. --hypothesis-profile=default plays others each time.
+settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
