@@ -226,10 +226,11 @@ async def test_a_run_goes_on_where_the_last_one_came_to(
     """Without time for another summary a run ends, and the next one begins with that session."""
     for name in ("a", "b"):
         await fill(cache, name)
-    monkeypatch.setattr(summarise, "SPEND_S", 0.2)
+    clock = [0.0]
+    monkeypatch.setattr(summarise, "perf_counter", lambda: clock[0])
 
     def tired(messages: Sequence[JSONObject], *, session_id: str) -> str:
-        time.sleep(0.25)
+        clock[0] += summarise.SPEND_S
         return plain(messages, session_id=session_id)
 
     first = await run(cache, tired)

@@ -65,7 +65,7 @@ def test_promtool_finds_nothing_wrong_with_the_pages(stack: Stack) -> None:
     """Names, types, units and help of what agents and workers show are as Prometheus wants them."""
     promtool = need("promtool")
     for port in (stack.agent_ports[0], stack.worker_ports[0]):
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             page = answer.read()
         done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
         assert (done.returncode, done.stdout + done.stderr) == (0, b"")

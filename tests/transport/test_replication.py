@@ -24,7 +24,7 @@ async def test_a_repeat_confirms_no_more_than_the_first_run(engine: Engine, name
     """A write that no replica had is not confirmed by repeating it over another connection, until a replica has it."""
     group = engine.sentinel
     assert group is not None
-    options = {"durability": "replicated", "replication_timeout_ms": 100, "call_timeout_ms": 1_000}
+    options = {"durability": "replicated", "replication_timeout_ms": 100}
     async with make_async_cache(engine, namespace, **options) as cache:
         await _confirmed(cache, "first")
         primary = group.master()

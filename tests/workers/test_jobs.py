@@ -282,7 +282,7 @@ async def test_gauges_vanish_while_nobody_can_tell(
 ) -> None:
     """While Redis does not answer, the size of a namespace is not shown as it was; afterwards it is shown again."""
     settings = load_settings(namespaces=(namespace,), gauges_every_s=0.02)
-    limits = {"command_timeout_ms": 100, "call_timeout_ms": 200}
+    limits = {"command_timeout_ms": 500, "call_timeout_ms": 1_000}
     assert cache.keys.namespace == namespace
     office = Office(settings, cache_settings(url=server.url, **limits))
     await office.find_namespaces()
