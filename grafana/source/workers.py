@@ -17,7 +17,6 @@ OUTCOMES = {
     "lost": WARN,
     "failed": BAD,
 }
-TIMED = "|".join(limits.SUCCESS_AGE_S)
 RAN = increase(names.WORKER_RUNS, by="", over="15m")
 AGE = f"time() - {largest(names.WORKER_LAST_SUCCESS, by='task')}"
 
