@@ -8,9 +8,7 @@ kind: {{ $kind }}
 metadata:
   name: {{ include "sessioncache.fullname" $ }}
   namespace: {{ default $.Release.Namespace $values.namespace }}
-  labels:
-    {{- include "sessioncache.labels" (list $ "worker" $values.labels) | nindent 4 }}
-  {{- include "sessioncache.indented" (list 2 (include "sessioncache.annotations" (list $ $values.annotations))) }}
+  {{- include "sessioncache.described" (list $ "worker" $values.annotations $values.labels) | nindent 2 }}
 spec:
   selector:
     matchLabels:

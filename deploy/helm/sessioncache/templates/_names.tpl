@@ -64,6 +64,17 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* (list $ component [annotations [more labels]]): `labels:` and `annotations:` of an object. */}}
+{{- define "sessioncache.described" -}}
+{{- $annotations := dict -}}
+{{- if gt (len .) 2 -}}{{- $annotations = index . 2 -}}{{- end -}}
+{{- $labels := dict -}}
+{{- if gt (len .) 3 -}}{{- $labels = index . 3 -}}{{- end -}}
+labels:
+  {{- include "sessioncache.labels" (list (index . 0) (index . 1) $labels) | nindent 2 }}
+{{- include "sessioncache.indented" (list 0 (include "sessioncache.annotations" (list (index . 0) $annotations))) }}
+{{- end -}}
+
 {{/* An image's name. */}}
 {{- define "sessioncache.imageName" -}}
 {{- $image := index . 0 -}}
