@@ -11,7 +11,8 @@ from typing import Final
 
 from sessioncache.audit.report import Problem
 from sessioncache.audit.work import Work
-from sessioncache.wire.key_rules import FoundKey, judge_keys, misplaced
+from sessioncache.inspection.models import SHARD_KEYS
+from sessioncache.wire.key_rules import FoundKey, judge_keys, misplaced, shard_in
 from sessioncache.wire.keys import kind_of, record_of, unescape
 
 __all__ = ["routes", "walk_keys"]
@@ -42,7 +43,7 @@ async def walk_keys(work: Work, shards: Collection[int]) -> None:
         cursor = 0
         while True:
             cursor, names = await work.cache.inspection.keys(route, pattern, cursor=cursor, limit=PAGE)
-            chosen = [name for name in names if _shard_in(name) in shards or (whole and not _is_ours(work, name))]
+            chosen = [name for name in names if shard_in(name) in shards or (whole and not _is_ours(work, name))]
             work.report.keys += len(chosen)
             await _judge_page(work, chosen)
             await work.ended(len(names) // 10)
@@ -50,15 +51,9 @@ async def walk_keys(work: Work, shards: Collection[int]) -> None:
                 break
 
 
-def _shard_in(name: str) -> int | None:
-    """The shard that a key's hash tag names; None: it names none."""
-    shard = name.partition("{")[2].partition("}")[0].rpartition(":")
-    return int(shard[2]) if shard[1] and shard[2].isdigit() else None
-
-
 def _is_ours(work: Work, name: str) -> bool:
     """Whether the key's hash tag is that of a shard of the namespace."""
-    shard = _shard_in(name)
+    shard = shard_in(name)
     return shard is not None and shard < work.cache.keys.shards
 
 
@@ -69,7 +64,7 @@ async def _judge_page(work: Work, names: Iterable[str]) -> None:
     records: dict[int, list[str]] = {}
     for name in names:
         kind = kind_of(name)
-        shard = _shard_in(name)
+        shard = shard_in(name)
         if kind is None or any(misplaced(name, count)):
             suspects.append(name)
         elif kind.expiry != "session":
@@ -103,12 +98,7 @@ async def _judge_others(work: Work, names: list[str]) -> None:
         # A key may have been removed between the two looks; one that stays is what it was.
         if again.type == "none" and problem.rule != "expiry":
             continue
-        if kind is not None and kind.name in SHARD_KINDS and problem.rule != "place":
+        # Those are judged with their shard.
+        if kind is not None and kind.name in SHARD_KEYS and problem.rule != "place":
             continue
-        work.report.add(Problem(RULES[problem.rule], str(problem)), shard=_shard_in(problem.key))
-
-
-SHARD_KINDS: Final = frozenset(
-    {"by_updated", "by_user", "deadlines", "totals", "feed", "policy", "links", "dependents", "dictionaries"}
-)
-"""Judged with their shard."""
+        work.report.add(Problem(RULES[problem.rule], str(problem)), shard=shard_in(problem.key))

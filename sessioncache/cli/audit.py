@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Annotated, Final
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import TextColumn
 from rich.text import Text
 
 from sessioncache.audit import KINDS, PACE, AuditReport, Finding, run
@@ -77,14 +77,8 @@ async def _audit(
         await cache.open()
         check_limit(first, what="--from", at_most=cache.keys.shards - 1)
         chosen = [number for number in shards or range(cache.keys.shards) if number >= first]
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed} of {task.total} shards, {task.fields[told]}"),
-            console=state.output.errors,
-            disable=not state.output.live,
-            transient=True,
-        ) as bar:
+        behind = TextColumn("{task.completed} of {task.total} shards, {task.fields[told]}")
+        with state.output.bar(behind) as bar:
             task = bar.add_task("audit", total=len(chosen), told="")
 
             def progress(report: AuditReport) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from sessioncache.cli.output import Output
 from sessioncache.cli.root import NegativeAnswer, State, UnusableFile, WrongUsage, run, state_of
@@ -125,14 +124,7 @@ async def _cache(state: State, *, dry_run: bool) -> AsyncIterator[tuple[AsyncSes
 
 
 async def _watched(output: Output, work: Import[Any], total: int | None, form: Format) -> None:
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=output.errors,
-        disable=not output.live,
-        transient=True,
-    ) as progress:
+    with output.bar() as progress:
         task = progress.add_task(f"{form.value}, sessions", total=total)
         await work.run(lambda: progress.advance(task))
 

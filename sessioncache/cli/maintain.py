@@ -17,7 +17,6 @@ from time import monotonic
 from typing import Annotated, Final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from sessioncache.cli.output import Output, bytes_text, duration_text, plain
 from sessioncache.cli.root import NegativeAnswer, State, WrongUsage, run, state_of
@@ -66,14 +65,7 @@ class Watch:
         self._total = total
         self._shards = shards
         self._told = monotonic()
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            console=output.errors,
-            disable=not output.live,
-            transient=True,
-        )
+        self._bar = output.bar()
         self._task = self._bar.add_task(f"{job}, sessions", total=total)
 
     @contextmanager

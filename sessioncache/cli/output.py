@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -145,6 +146,17 @@ class Output:
     def note(self, text: str) -> None:
         """A line beside the answer, on stderr."""
         self.errors.print(Text(text, style="dim"))
+
+    def bar(self, behind: ProgressColumn | None = None) -> Progress:
+        """A bar on stderr where somebody watches, which goes when its work is done; behind it how much that is."""
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            behind or MofNCompleteColumn(),
+            console=self.errors,
+            disable=not self.live,
+            transient=True,
+        )
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
         """A table for people; a column whose name begins with `#` holds numbers."""

@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol
 
 from sessioncache.wire.keys import KeyKind, Keyspace, kind_of, namespace_of, record_of, unescape
 
-__all__ = ["FoundKey", "KeyProblem", "SeenKey", "judge_keys", "misplaced"]
+__all__ = ["FoundKey", "KeyProblem", "SeenKey", "judge_keys", "misplaced", "shard_in"]
 
 
 _keyspace = lru_cache(maxsize=64)(Keyspace)
@@ -92,7 +92,7 @@ def judge_keys(keys: Iterable[SeenKey], *, shards: int) -> Iterator[KeyProblem]:
 
 def misplaced(name: str, shards: int) -> Iterator[str]:
     """Why a key is not where it belongs: in a shard that the namespace does not have, or that is not its session's."""
-    namespace, shard = namespace_of(name), _shard_of(name)
+    namespace, shard = namespace_of(name), shard_in(name)
     if namespace is None or shard is None:
         return
     if shard >= shards:
@@ -104,10 +104,10 @@ def misplaced(name: str, shards: int) -> Iterator[str]:
             yield f"in shard {shard}, but the session's shard is {expected}"
 
 
-def _shard_of(name: str) -> int | None:
-    """The shard in a key's hash tag; a namespace's configuration has none."""
-    _, _, shard = name.partition("{")[2].partition("}")[0].rpartition(":")
-    return int(shard) if shard.isdigit() and ":" in name.partition("}")[0].partition("{")[2] else None
+def shard_in(name: str) -> int | None:
+    """The shard that a key's hash tag names; None: it names none, as that of a namespace's configuration."""
+    _, colon, shard = name.partition("{")[2].partition("}")[0].rpartition(":")
+    return int(shard) if colon and shard.isdigit() else None
 
 
 def _as_its_session(seen: Mapping[str, SeenKey], key: SeenKey, kind: KeyKind) -> Iterator[str]:

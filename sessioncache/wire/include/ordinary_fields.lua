@@ -1,8 +1,7 @@
 -- ordinary_fields: of a whole record, the runtime fields that a save is to set, the record by name, and the authoritative, host and
 -- label fields as names and values; nothing where a runtime field is to go, the incoming group wins, or the record is not sound.
 local function ordinary_fields(stored)
-  local s, runtime_fields, kept, given = {}, {}, {}, {}
-  local authoritative_fields, others
+  local s, kept, given = {}, {}, {}
   for i = 1, #stored, 2 do
     s[stored[i]] = stored[i + 1]
   end
@@ -11,7 +10,7 @@ local function ordinary_fields(stored)
     or (user ~= '' and s.user == 'default') or (number(s.metadata_version or 0) or -1) < metadata_version then
     return nil
   end
-  authoritative_fields, runtime_fields, others = group_fields(stored)
+  local authoritative_fields, runtime_fields, others = group_fields(stored)
   if keep_runtime == 0 then
     for i = 1, 2 * runtime, 2 do
       given[rest[i]] = true
