@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from tests.programs import need
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy/helm/sessioncache"
@@ -27,13 +26,7 @@ Object = dict[str, Any]
 
 def tool(name: str) -> str:
     """Where a program is; skips on a laptop that does not have it, fails in continuous integration."""
-    found = shutil.which(name)
-    if found is None:
-        missing = f"{name} is not on PATH (`.ci/run` shows how it is installed)"
-        if os.environ.get("CI") or os.environ.get("SESSIONCACHE_REQUIRE_ENGINES"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+    return need(name, "`.ci/run` shows how it is installed")
 
 
 def helm(*arguments: str, values: Values | None = None) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from sessioncache.embedded import EmbeddedServer
 from tests.docs.pages import ROOT, blocks, text_of
 from tests.grafana import expressions
 from tests.grafana.conftest import Promtool
+from tests.programs import need
 
 ALERTS = {rule.name: rule for group in dashboards.GROUPS for rule in group.rules if isinstance(rule, Alert)}
 RECORDS = [rule.name for group in dashboards.GROUPS for rule in group.rules if isinstance(rule, Record)]
@@ -90,10 +90,7 @@ def test_prometheus_can_read_the_queries(promtool: Promtool, tmp_path: Path) -> 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     """A server with a session on it, and the variables that the pages ask for."""
-    if shutil.which("redis-cli") is None:
-        if os.environ.get("SESSIONCACHE_REQUIRE_ENGINES"):
-            pytest.fail("redis-cli is missing: apt-get install redis-tools")
-        pytest.skip("redis-cli is missing: apt-get install redis-tools")
+    need("redis-cli", "apt-get install redis-tools")
     with EmbeddedServer(appendonly=False) as server:
         url = f"redis://127.0.0.1:{server.port}"
         with SessionCache.from_url(url, namespace="ops", shards=2) as cache:

@@ -16,7 +16,8 @@ from scripts.observe import prometheus
 from scripts.observe.panels import Target, boards, has_data, panels_of
 from scripts.observe.picture import draw
 from scripts.observe.stack import ROOT, Stack
-from tests.observe.conftest import need
+from tests.observe.conftest import INSTALLED_BY
+from tests.programs import need
 
 RANGE_S = 60
 PICTURE_BYTES_MAX = 300_000
@@ -63,7 +64,7 @@ def test_every_rule_is_evaluated(stack: Stack) -> None:
 
 def test_promtool_finds_nothing_wrong_with_the_pages(stack: Stack) -> None:
     """Names, types, units and help of what agents and workers show are as Prometheus wants them."""
-    promtool = need("promtool")
+    promtool = need("promtool", INSTALLED_BY)
     for port in (stack.agent_ports[0], stack.worker_ports[0]):
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             page = answer.read()
@@ -100,7 +101,7 @@ def test_the_pictures_in_the_documentation_are_small() -> None:
 
 def test_ctrl_c_ends_it_all() -> None:
     """Everything starts from one command, and ends with it: no process is left in its folder."""
-    need("prometheus")
+    need("prometheus", INSTALLED_BY)
     with subprocess.Popen(
         [sys.executable, "-m", "scripts.observe", "--workers", "1", "--agents", "1"],
         stdout=subprocess.PIPE,
