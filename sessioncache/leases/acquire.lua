@@ -10,12 +10,13 @@
 --   now_override_ms  integer
 --   holder           text
 --   ttl_ms           integer
+--   ttl_ms_max       integer  the longest one that there is
 -- REPLY   token until_ms; token is 0 where somebody else holds it
 -- ERRORS  SCLIMIT
 -- EMITS   -
 local now = server_now_ms()
 local held = redis.call('HMGET', session_lease, 'holder', 'until_ms')
-if held[1] and held[1] ~= holder and tonumber(held[2]) > now then
+if held[1] and held[1] ~= holder and is_held(held[2], now, ttl_ms_max) then
   return { 0, tonumber(held[2]) }
 end
 local token = math.max(newest_token(tonumber(redis.call('HGET', record, 'fence')) or 0) + 1, now)

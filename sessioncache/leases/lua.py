@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sessioncache.wire.call import Call, optional
-from sessioncache.wire.keys import SessionKeys
+from sessioncache.wire.keys import LEASE_TTL_MS_MAX, SessionKeys
 from sessioncache.wire.script import load_script
 
 __all__ = ["acquire", "release", "renew"]
@@ -21,7 +21,7 @@ def acquire(*, session: SessionKeys, now_override_ms: int | None, holder: str, t
         return int(reply[0]), int(reply[1])
 
     keys = (session.record, session.tombstone, session.lease)
-    args = (optional(now_override_ms), holder, ttl_ms)
+    args = (optional(now_override_ms), holder, ttl_ms, LEASE_TTL_MS_MAX)
     return Call("leases.acquire", load_script("leases.acquire"), keys, args, decode=decode, writes=True)
 
 

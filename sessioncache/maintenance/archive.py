@@ -23,6 +23,7 @@ from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import DecodeError, SessionCacheError
 from sessioncache.maintenance.archive_files import ArchiveFile, head_line, part_line, tail_line
 from sessioncache.maintenance.batch import BATCH, Batches, RunOptions
+from sessioncache.maintenance.going_round import due_sessions
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
 from sessioncache.upkeep.models import ArchiveState
@@ -56,18 +57,11 @@ async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions
     with batches.timed() as report:
         if not cache.settings.archive_url:
             return report
-        seen: set[SessionId] = set()
-        while True:
-            found = await cache.upkeep.due(shard, limit=BATCH + len(seen), ahead_ms=AHEAD_MS)
-            ahead = {session_id: late_ms for session_id, late_ms in found if session_id not in seen}
-            if not ahead or not batches.room:
-                report.done = not ahead
-                return report
-            chosen = list(ahead)[: batches.room]
-            seen.update(chosen)
+        async for chosen in due_sessions(cache, shard, batches, size=BATCH, ahead_ms=AHEAD_MS):
             report.examined += len(chosen)
             await _Archiving(cache, shard, batches).work(chosen)
             await batches.ended()
+        return report
 
 
 class _Archiving:

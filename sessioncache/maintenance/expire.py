@@ -9,6 +9,7 @@ from typing import Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.maintenance.batch import BATCH, Batches, RunOptions
+from sessioncache.maintenance.going_round import due_sessions
 from sessioncache.maintenance.report import Report
 from sessioncache.types import SessionId
 
@@ -28,34 +29,22 @@ async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions
     """
     batches = Batches(cache, Report(JOB, shard), **options)
     with batches.timed() as report:
-        stuck: set[SessionId] = set()
-        """Sessions that are still listed as due after they were looked at: never looked at twice."""
-        while True:
-            # Those that stay may all stand in front of the others.
-            found = [session_id for session_id, _late_ms in await cache.upkeep.due(shard, limit=BATCH + len(stuck))]
-            due = [session_id for session_id in found if session_id not in stuck]
-            if not due or not batches.room:
-                report.done = not due
-                return report
-            await _sweep(cache, shard, batches, due[: batches.room], stuck)
+        async for due in due_sessions(cache, shard, batches, size=BATCH):
+            await _sweep(cache, shard, batches, due)
             await batches.ended()
+        return report
 
 
-async def _sweep(
-    cache: AsyncSessionCache, shard: int, batches: Batches, due: list[SessionId], stuck: set[SessionId]
-) -> None:
+async def _sweep(cache: AsyncSessionCache, shard: int, batches: Batches, due: list[SessionId]) -> None:
     report = batches.report
     mine = batches.own(due, shard)
     report.examined += len(due)
-    stuck.update(due)
     results = await cache.upkeep.expire(
         shard, mine, lease=batches.lease, archived=bool(cache.settings.archive_url), dry_run=batches.dry_run
     )
-    for session_id, swept in batches.sound(mine, results):
+    for _session_id, swept in batches.sound(mine, results):
         report.add(swept.outcome)
         if swept.outcome in ("expired", "vanished"):
             report.changed += 1
             report.add("messages", swept.messages)
             report.freed(swept.bytes)
-            if not batches.dry_run:
-                stuck.discard(session_id)

@@ -44,7 +44,7 @@ from sessioncache.upkeep.models import (
     Walks,
 )
 from sessioncache.wire.call import Call
-from sessioncache.wire.keys import ROOMS, TALLY_MS
+from sessioncache.wire.keys import ROOMS, SHARD_LEASE_TTL_MS_MAX, TALLY_MS
 
 __all__ = ["Upkeep"]
 
@@ -58,18 +58,20 @@ class Upkeep(CollectingSteps):
     def acquire(self, shard: int, job: str, *, holder: str, ttl_ms: int) -> ShardLease | None:
         """Take a shard's lease where it is free, has run out, or is the holder's own already. One round trip.
 
+        One that ends later than any can, for the server's clock was ahead when it was taken, is free, too.
+
         Args:
             shard: 0 to the namespace's shard count less one.
             job: what is to be done; leases of different jobs do not meet.
             holder: a name that no other holder has.
-            ttl_ms: when it runs out by itself, in milliseconds.
+            ttl_ms: when it runs out by itself, in milliseconds; ten minutes at most.
 
         Returns:
             The lease, with a newer token than any before, or None while somebody else holds it.
         """
         check_limit(shard, what="shard", at_most=self._keys.shards - 1)
         check_text(job, what="job", bytes_max=64)
-        check_limit(ttl_ms, what="ttl_ms", at_least=1)
+        check_limit(ttl_ms, what="ttl_ms", at_least=1, at_most=SHARD_LEASE_TTL_MS_MAX)
         call = lua.acquire(
             lease=self._keys.shard(shard).lease(job),
             now_override_ms=self._keys.now_override_ms,
@@ -90,7 +92,7 @@ class Upkeep(CollectingSteps):
             now_override_ms=self._keys.now_override_ms,
             holder=lease.holder,
             token=lease.token,
-            ttl_ms=check_limit(ttl_ms, what="ttl_ms", at_least=1),
+            ttl_ms=check_limit(ttl_ms, what="ttl_ms", at_least=1, at_most=SHARD_LEASE_TTL_MS_MAX),
         )
         return replace(lease, until_ms=self._transport.call(call))
 
@@ -119,9 +121,31 @@ class Upkeep(CollectingSteps):
             shard=self._keys.shard(shard),
             now_override_ms=self._keys.now_override_ms,
             ahead_ms=ahead_ms,
+            since_ms=None,
+            offset=0,
             limit=limit,
         )
-        return self._transport.call(call)
+        now_ms, found = self._transport.call(call)
+        return [(session_id, now_ms - deadline_ms) for session_id, deadline_ms in found]
+
+    def due_behind(self, shard: int, walk: Walk, *, limit: int, ahead_ms: int = 0) -> list[tuple[SessionId, int]]:
+        """The same from where a walk through the deadlines has come to; ids and deadlines."""
+        keys, offset = self._keys.shard(shard), 0
+        while True:
+            call = lua.due(
+                shard=keys,
+                now_override_ms=self._keys.now_override_ms,
+                ahead_ms=ahead_ms,
+                since_ms=walk.at_ms if walk.member else None,
+                offset=offset,
+                limit=limit,
+            )
+            _now_ms, found = self._transport.call(call)
+            ahead = [pair for pair in found if not walk.member or walk.is_ahead(*pair)]
+            if ahead or len(found) < limit:
+                return ahead
+            # More sessions of one and the same deadline than fit.
+            offset += len(found)
 
     def expire(
         self,

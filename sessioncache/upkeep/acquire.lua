@@ -1,5 +1,5 @@
--- upkeep.acquire: takes a shard's lease where it is free, has run out, or is the holder's own. The fencing token only grows. Works on
--- a full server, for it frees before it writes: else no worker could empty that server.
+-- upkeep.acquire: takes a shard's lease where it is free, has run out, is the holder's own, or ends later than any can. The fencing
+-- token only grows. Works on a full server, for it frees before it writes: else no worker could empty that server.
 --
 -- KEYS
 --   lease  hash
@@ -7,12 +7,13 @@
 --   now_override_ms  integer
 --   holder           text
 --   ttl_ms           integer
+--   ttl_ms_max       integer  the longest one that there is
 -- REPLY   token until_ms; nil where somebody else holds it
 -- ERRORS  -
 -- EMITS   -
 local now = server_now_ms()
 local stored = redis.call('HMGET', lease, 'holder', 'until_ms')
-if stored[1] and stored[1] ~= holder and tonumber(stored[2]) > now then
+if stored[1] and stored[1] ~= holder and is_held(stored[2], now, ttl_ms_max) then
   return false
 end
 redis.call('HDEL', lease, 'until_ms')

@@ -5,11 +5,14 @@
 -- ARGV
 --   now_override_ms  integer
 --   ahead_ms         integer
+--   since_ms         integer  earliest deadline; nil: all
+--   offset           integer
 --   limit            integer
 -- REPLY   now_ms id deadline_ms …
 -- ERRORS  -
 -- EMITS   -
 local now = server_now_ms()
-local found = redis.call('ZRANGEBYSCORE', deadlines, '-inf', now + ahead_ms, 'WITHSCORES', 'LIMIT', 0, limit)
+local found = redis.call('ZRANGEBYSCORE', deadlines, since_ms or '-inf', now + ahead_ms, 'WITHSCORES', 'LIMIT', offset,
+  limit)
 table.insert(found, 1, tostring(now))
 return found

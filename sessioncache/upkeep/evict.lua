@@ -28,7 +28,7 @@ if s and is_past(s, now) then
 elseif s then
   local leased = room_key('lease')
   local pinned, until_ms = redis.pcall('HGET', record, 'pinned'), redis.call('HGET', leased, 'until_ms')
-  if pinned == '1' or (tonumber(until_ms) or 0) > now then
+  if pinned == '1' or is_held(until_ms, now, 86400000) then
     return { pinned == '1' and 'pinned' or 'leased', 0, 0 }
   end
 end

@@ -21,7 +21,7 @@ from sessioncache.upkeep.models import (
     Walks,
 )
 from sessioncache.wire.call import Arg, Call, Write, optional
-from sessioncache.wire.keys import ROOMS, Key, SessionKeys, ShardKeys, unescape
+from sessioncache.wire.keys import ROOMS, SHARD_LEASE_TTL_MS_MAX, Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.replies import flat, whole_number
 from sessioncache.wire.script import load_script
 
@@ -64,15 +64,17 @@ COUNTER_FIELDS: Final = tuple(f"n:{name}" if name in ROOMS else name for name in
 """Fields of a record that count, in the order of `COUNTED`."""
 
 
-def due(*, shard: ShardKeys, now_override_ms: int | None, ahead_ms: int, limit: int) -> Call[list[tuple[str, int]]]:
-    """`upkeep/due.lua`: ids and for how many milliseconds they have been due."""
+def due(
+    *, shard: ShardKeys, now_override_ms: int | None, ahead_ms: int, since_ms: int | None, offset: int, limit: int
+) -> Call[tuple[int, list[tuple[str, int]]]]:
+    """`upkeep/due.lua`: the server's time, and ids with their deadlines."""
 
-    def decode(reply: list[bytes]) -> list[tuple[str, int]]:
+    def decode(reply: list[bytes]) -> tuple[int, list[tuple[str, int]]]:
         now, *found = reply
         pairs = zip(found[::2], found[1::2], strict=True)
-        return [(unescape(member), int(now) - int(float(score))) for member, score in pairs]
+        return int(now), [(unescape(member), int(float(score))) for member, score in pairs]
 
-    args = (optional(now_override_ms), ahead_ms, limit)
+    args = (optional(now_override_ms), ahead_ms, optional(since_ms), offset, limit)
     return Call("upkeep.due", load_script("upkeep.due"), (shard.deadlines,), args, decode=decode)
 
 
@@ -361,7 +363,7 @@ def acquire(*, lease: Key, now_override_ms: int | None, holder: str, ttl_ms: int
     def decode(reply: list[Any] | None) -> tuple[int, int] | None:
         return None if reply is None else (int(reply[0]), int(reply[1]))
 
-    args = (optional(now_override_ms), holder, ttl_ms)
+    args = (optional(now_override_ms), holder, ttl_ms, SHARD_LEASE_TTL_MS_MAX)
     return Call("upkeep.acquire", load_script("upkeep.acquire"), (lease,), args, decode=decode, writes=True)
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "LEASE_TTL_MS_MAX",
     "ROOMS",
     "SESSIONS_KEPT",
+    "SHARD_LEASE_TTL_MS_MAX",
     "TALLY_MS",
     "TOMBSTONE_MS",
     "Key",
@@ -51,6 +52,8 @@ Key = NewType("Key", str)
 TOMBSTONE_MS: Final = 3_600_000
 STAGING_MS: Final = 600_000
 TALLY_MS: Final = 86_400_000
+SHARD_LEASE_TTL_MS_MAX: Final = 600_000
+"""Longest time for which a background job can take a shard's lease, in milliseconds."""
 LEASE_TTL_MS_MAX: Final = 86_400_000
 """Longest time for which the lease of a session can be taken, in milliseconds."""
 

@@ -106,6 +106,20 @@ async def test_renewing_extends(cache: Cache, other_cache: Cache) -> None:
         await other_cache.leases.acquire("s", ttl_ms=TTL_MS)
 
 
+async def test_a_lease_from_a_clock_that_ran_ahead_is_taken_over(cache: Cache, other_cache: Cache) -> None:
+    """A lease that ends later than any can is free; whoever takes it has a newer token, and its holder is refused."""
+    set_clocks(NOW_MS + 400 * 86_400_000, cache, other_cache)
+    await fill(cache)
+    late = await cache.leases.acquire("s", ttl_ms=86_400_000)
+    set_clocks(NOW_MS, cache, other_cache)
+    newer = await other_cache.leases.acquire("s", ttl_ms=86_400_000)
+    assert newer.token > late.token
+    with pytest.raises(LeaseLost):
+        await cache.leases.renew(late, ttl_ms=TTL_MS)
+    with pytest.raises(LeaseNotAcquired):
+        await cache.leases.acquire("s", ttl_ms=TTL_MS)
+
+
 async def test_a_lease_that_was_taken_over_is_not_renewed(cache: Cache, other_cache: Cache) -> None:
     """Who lost it is told, by renewing and by releasing, and the new holder keeps it."""
     set_clocks(NOW_MS, cache, other_cache)

@@ -399,3 +399,30 @@ def test_a_closed_file_and_its_folders_are_on_the_disk(tmp_path: Path, monkeypat
     file.write(b"{}")
     file.close()
     assert are_folders == [False, True, True, True]
+
+
+@pytest.mark.parametrize("is_together", [False, True], ids=["one after the other", "all at once"])
+async def test_damaged_sessions_hold_up_nobody(
+    engine: Engine, namespace: str, tmp_path: Path, surgeon: Surgeon, *, is_together: bool
+) -> None:
+    """With more unreadable sessions at the front than a run looks at, the next runs go round them, each named once."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        assert cache.keys.now_override_ms is not None
+        for number in range(36):
+            await cache.transcripts.append(f"s{number:02}", {"n": 1})
+        deadlines = cache.keys.shard(0).deadlines
+        with surgeon.at(deadlines) as client:
+            for number in range(30):
+                client.hset(cache.keys.session(f"s{number:02}").record, "revision", "x")
+                client.zincrby(deadlines, 0 if is_together else number - 100, f"s{number:02}")
+        later(cache, 2 * WEEK_MS)
+        dry = await archive.run(cache, 0, limit=10, dry_run=True)
+        assert dry.details == {"torn": 10}
+        archived = [await archive.run(cache, 0, limit=10) for _ in range(5)]
+        assert [report.details.get("archived", 0) for report in archived] == [0, 0, 0, 6, 0]
+        assert [report.details.get("torn", 0) for report in archived] == [10, 10, 10, 4, 10]
+        expired = [await expire.run(cache, 0, limit=10) for _ in range(4)]
+        assert [report.details.get("expired", 0) for report in expired] == [0, 0, 0, 6]
+        assert not any(report.done for report in [*archived, *expired])
+        whole = await archive.run(cache, 0, limit=100)
+        assert (whole.done, whole.examined, whole.details) == (True, 30, {"torn": 30})

@@ -7,6 +7,7 @@ import pytest
 from sessioncache import AsyncSessionCache
 from sessioncache.errors import LeaseLost
 from sessioncache.maintenance import Report, expire
+from sessioncache.upkeep.models import Walk
 from tests.engines import Engine, keys_of
 
 HOUR_MS = 3_600_000
@@ -62,18 +63,18 @@ async def test_an_extended_session_stays(cache: AsyncSessionCache, monkeypatch: 
     """A session that got a new deadline between being found due and being swept is kept."""
     await fill(cache, 2)
     await pass_time(cache, FAR_MS)
-    due = cache.upkeep.due
+    due_behind = cache.upkeep.due_behind
     now_ms = cache.keys.now_override_ms
 
-    async def due_then_extended(shard: int, *, limit: int) -> list[tuple[str, int]]:
-        found = await due(shard, limit=limit)
-        if any(session_id == "s1" for session_id, _late_ms in found):
+    async def due_then_extended(shard: int, walk: Walk, *, limit: int, ahead_ms: int) -> list[tuple[str, int]]:
+        found = await due_behind(shard, walk, limit=limit, ahead_ms=ahead_ms)
+        if any(session_id == "s1" for session_id, _deadline_ms in found):
             cache.keys.now_override_ms = None
             await cache.session("s1").retain(ttl_ms=2 * FAR_MS)
             cache.keys.now_override_ms = now_ms
         return found
 
-    monkeypatch.setattr(cache.upkeep, "due", due_then_extended)
+    monkeypatch.setattr(cache.upkeep, "due_behind", due_then_extended)
     report = await expire.run(cache, 0, limit=10)
     assert (report.details["expired"], report.details["kept"]) == (1, 1)
     assert await cache.session("s1").transcript.count() == 2
@@ -131,3 +132,22 @@ async def test_the_lease_is_renewed_between_batches(cache: AsyncSessionCache, mo
 
     report = await expire.run(cache, 0, limit=10, lease=lease, lease_ttl_ms=1_000, progress=time_passes)
     assert (report.changed, report.done) == (3, True)
+
+
+async def test_a_lease_from_a_clock_that_ran_ahead_is_taken_over(cache: AsyncSessionCache) -> None:
+    """A lease that ends later than any can is free: the next one has a newer token, and its holder is refused."""
+    await fill(cache, 1)
+    await pass_time(cache, 2 * FAR_MS)
+    dead = await cache.upkeep.acquire(0, "expire", holder="dead", ttl_ms=600_000)
+    assert dead is not None
+    cache.keys.now_override_ms = None
+    assert await cache.upkeep.acquire(0, "prune", holder="a", ttl_ms=600_000) is not None
+    assert await cache.upkeep.acquire(0, "prune", holder="b", ttl_ms=600_000) is None
+    later = await cache.upkeep.acquire(0, "expire", holder="alive", ttl_ms=60_000)
+    assert later is not None
+    assert later.token > dead.token
+    with pytest.raises(LeaseLost):
+        await cache.upkeep.renew(dead, ttl_ms=60_000)
+    await pass_time(cache, FAR_MS)
+    with pytest.raises(LeaseLost):
+        await expire.run(cache, 0, limit=10, lease=dead)
