@@ -9,7 +9,11 @@ set -eu
 cd "$(dirname "$0")/../.."
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml | head -n 1)
 
-exec "${ENGINE:-docker}" build \
+engine=${ENGINE:-docker}
+# Podman's own format has no place for HEALTHCHECK.
+case $engine in *podman) set -- --format docker "$@" ;; esac
+
+exec "$engine" build \
     --file deploy/docker/Dockerfile \
     --tag "${IMAGE:-sessioncache}:$version" \
     --build-arg "VERSION=$version" \
