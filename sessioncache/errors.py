@@ -25,6 +25,7 @@ SessionCacheError                    .code (stable) · .retryable
     ├── BackendTimeout               no answer in time: the outcome is unknown (retryable under its operation id)
     ├── BackendReadOnly              a replica, or a server that refuses writes
     ├── BackendFull                  out of memory under noeviction
+    ├── OutcomeUnknown               a write sent again, whose first attempt may have been done and forgotten
     ├── NotReplicated                written, but the replicas did not confirm in time
     ├── AccessDenied                 wrong password, or an ACL rule that forbids the command or key
     └── ScriptFailure                a script failed in a way that it should not
@@ -54,6 +55,7 @@ __all__ = [
     "LimitExceeded",
     "NotFound",
     "NotReplicated",
+    "OutcomeUnknown",
     "SchemaTooNew",
     "ScriptFailure",
     "SessionCacheError",
@@ -231,6 +233,12 @@ class NotReplicated(BackendError):
     code = "not_replicated"
 
 
+class OutcomeUnknown(BackendError):
+    """The answer of a write was lost, and the server may have forgotten it: it was done once, or not at all."""
+
+    code = "outcome_unknown"
+
+
 class AccessDenied(BackendError):
     """Wrong password or user, or an ACL rule that forbids a command or a key."""
 
@@ -246,6 +254,7 @@ class ScriptFailure(BackendError):
 SCRIPT_ERRORS: dict[str, type[SessionCacheError]] = {
     "SCCONFIG": ConfigurationError,
     "SCCONFLICT": VersionConflict,
+    "SCFORGOTTEN": OutcomeUnknown,
     "SCGONE": SessionGone,
     "SCLEASE": LeaseLost,
     "SCLIMIT": LimitExceeded,

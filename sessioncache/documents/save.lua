@@ -9,7 +9,7 @@
 --   user   text     whose session it is, if this call creates it; empty: the default user
 --   given  text...  names and values
 -- REPLY   repeated created gen revision count
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
 -- EMITS   documents.saved session.expired
 local done = recall_operation()
 if done then
@@ -25,7 +25,7 @@ take_user(s, user)
 write_record(s, rules, now)
 local count = put_documents(documents, given)
 set_count('documents', count)
-local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, count })
+local reply = remember_operation(operations, now, { s.created and 1 or 0, s.gen, s.revision, count })
 index_session(s, documents)
 count_totals(s.created and 1 or 0, 0, 0)
 local names = {}

@@ -8,7 +8,7 @@
 -- ARGV
 --   @write
 -- REPLY   repeated entities relationships; how many there were
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
 -- EMITS   entities.cleared session.expired
 local done = recall_operation()
 if done then
@@ -28,7 +28,7 @@ redis.call('UNLINK', entities, relationships, relationships_ends)
 write_record(s, rules, now)
 set_count('entities', 0)
 set_count('relationships', 0)
-local reply = remember_operation(operations, { had_entities, had_relationships })
+local reply = remember_operation(operations, now, { had_entities, had_relationships })
 index_session(s)
 publish_change(rules, now, 'entities.cleared', s.revision, 'entities', had_entities, 'relationships', had_relationships)
 return reply

@@ -10,7 +10,7 @@
 --   @write
 --   entity  text  escaped name
 -- REPLY   repeated found more; found: whether there was such an entity, more: 1 where relationships are left
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
 -- EMITS   entities.deleted session.expired
 local done = recall_operation()
 if done then
@@ -45,7 +45,7 @@ end
 write_record(s, rules, now)
 set_count('entities', redis.call('HLEN', entities))
 set_count('relationships', redis.call('HLEN', relationships))
-local reply = remember_operation(operations, { found, more })
+local reply = remember_operation(operations, now, { found, more })
 index_session(s)
 publish_change(rules, now, 'entities.deleted', s.revision, 'entity', entity)
 return reply

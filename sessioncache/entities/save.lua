@@ -13,7 +13,7 @@
 --   count  integer  how many entities come first
 --   given  text...  entities, then relationships
 -- REPLY   repeated created gen revision entities relationships
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
 -- EMITS   entities.saved session.expired
 local done = recall_operation()
 if done then
@@ -61,7 +61,7 @@ end
 local has_entities, has_relationships = redis.call('HLEN', entities), redis.call('HLEN', relationships)
 set_count('entities', has_entities)
 set_count('relationships', has_relationships)
-local reply = remember_operation(operations,
+local reply = remember_operation(operations, now,
   { s.created and 1 or 0, s.gen, s.revision, has_entities, has_relationships })
 index_session(s, entities, relationships, relationships_ends)
 count_totals(s.created and 1 or 0, 0, 0)

@@ -8,7 +8,7 @@
 --   path     text     escaped path of the file
 --   entries  text...  escaped ids, 500 at most
 -- REPLY   repeated entry…; the entries that are stale now, also those that were
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
 -- EMITS   freshness.invalidated session.expired
 local done = recall_operation()
 if done then
@@ -41,7 +41,7 @@ write_record(s, rules, now)
 for _, source in ipairs(marked) do
   redis.call('HSET', sources, source[1], source[2])
 end
-local reply = remember_operation(operations, found)
+local reply = remember_operation(operations, now, found)
 index_session(s)
 publish_change(rules, now, 'freshness.invalidated', s.revision, 'path', path, 'entries', #marked)
 return reply

@@ -11,7 +11,7 @@
 --   path   text     escaped path of the file
 --   given  text...  names and values
 -- REPLY   repeated created gen revision count
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
 -- EMITS   freshness.registered session.expired
 local done = recall_operation()
 if done then
@@ -40,7 +40,7 @@ redis.call('HSET', sources, entry, pack_parts(parts))
 redis.call('ZADD', links, 0, 'f\0' .. entry .. '\0' .. id, 0, 'p\0' .. path .. '\0' .. entry .. '\0' .. id)
 local count = redis.call('HLEN', sources)
 set_count('sources', count)
-local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, count })
+local reply = remember_operation(operations, now, { s.created and 1 or 0, s.gen, s.revision, count })
 index_session(s, sources)
 count_totals(s.created and 1 or 0, 0, 0)
 publish_change(rules, now, 'freshness.registered', s.revision, 'entry', entry, 'path', path)

@@ -7,7 +7,7 @@
 --   sets    integer  how many pairs come first in `rest`
 --   rest    text...  names and values to set, then names to clear
 -- REPLY   repeated gen revision deadline_ms
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCNOTFOUND SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCNOTFOUND SCTORN SCSCHEMA
 -- EMITS   retention.updated session.expired
 local done = recall_operation()
 if done then
@@ -33,7 +33,7 @@ write_record(s, rules, now, unpack(given))
 for i = at, #rest do
   redis.call('HDEL', record, rest[i])
 end
-local reply = remember_operation(operations, { s.gen, s.revision, s.deadline_ms })
+local reply = remember_operation(operations, now, { s.gen, s.revision, s.deadline_ms })
 index_session(s)
 publish_change(rules, now, 'retention.updated', s.revision, 'deadline_ms', s.deadline_ms)
 return reply

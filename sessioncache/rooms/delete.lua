@@ -10,7 +10,7 @@
 --   kind     text     kind of their rows in the shard's links; empty: they have none
 --   entries  text...  ids
 -- REPLY   repeated removed gen revision count
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
 -- EMITS   room.deleted session.expired
 local done = recall_operation()
 if done then
@@ -35,7 +35,7 @@ end
 local count = drop_entries(items, order, room, kind, found)
 write_record(s, rules, now)
 set_count(room, count)
-local reply = remember_operation(operations, { before - count, s.gen, s.revision, count })
+local reply = remember_operation(operations, now, { before - count, s.gen, s.revision, count })
 index_session(s)
 publish_change(rules, now, 'room.deleted', s.revision, 'room', room, 'entries', before - count, 'last', found[#found])
 return reply

@@ -14,7 +14,7 @@
 --   stamped  integer  1: payloads are packed behind the time of the save in us; 2: it is their first field, created_ms
 --   entries  text...  ids and payloads
 -- REPLY   repeated created gen revision count
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
 -- EMITS   room.saved session.expired
 local done = recall_operation()
 if done then
@@ -44,7 +44,7 @@ if limit > 0 and count > limit then
   count = drop_entries(items, order, room, kind, oldest)
 end
 set_count(room, count)
-local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, count })
+local reply = remember_operation(operations, now, { s.created and 1 or 0, s.gen, s.revision, count })
 index_session(s, items, order)
 count_totals(s.created and 1 or 0, 0, 0)
 publish_change(rules, now, 'room.saved', s.revision, 'room', room, 'entries', #entries / 2, 'last', entries[#entries - 1])

@@ -11,7 +11,7 @@
 --   entry  text     the entry's id
 --   rest   text...  names and values to set; an empty value clears, before anything is set
 -- REPLY   repeated found gen revision changed
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
 -- EMITS   room.updated session.expired
 local done = recall_operation()
 if done then
@@ -33,7 +33,7 @@ if edited == payload then
 end
 write_record(s, rules, now)
 redis.call('HSET', items, entry, edited)
-local reply = remember_operation(operations, { 1, s.gen, s.revision, 1 })
+local reply = remember_operation(operations, now, { 1, s.gen, s.revision, 1 })
 index_session(s)
 publish_change(rules, now, 'room.updated', s.revision, 'room', room, 'entry', entry)
 return reply

@@ -6,7 +6,7 @@
 -- ARGV
 --   @write
 -- REPLY   repeated gen; nil where there is no session
--- ERRORS  SCGONE SCCONFLICT SCLEASE
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE
 -- EMITS   session.deleted session.expired
 local probe = redis.pcall('LPOS', operations, operation)
 if type(probe) == 'table' and probe.err then
@@ -34,7 +34,7 @@ end
 local token = take_token(s.fence)
 bury_operations()
 remove_session(s, rules, now, 'session.deleted')
-local reply = remember_operation(tombstone, { s.gen })
+local reply = remember_operation(tombstone, now, { s.gen })
 leave_token(token)
 redis.call('PEXPIRE', tombstone, 3600000)
 return reply

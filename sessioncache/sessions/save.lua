@@ -16,7 +16,7 @@
 --   rest     text...  pairs of runtime fields, labels, documents and context updates, then the new messages
 -- REPLY   repeated outcome gen revision created_ms updated_ms deadline_ms ttl_ms first_seq last_seq messages bytes new_seq
 --         user, then name and value of every authoritative and host field and label
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
 -- EMITS   session.saved session.expired
 local now = server_now_ms()
 local done = save_ordinary(now)
@@ -109,7 +109,7 @@ for _, fields in ipairs({ stored_group, others }) do
     reply[#reply + 1] = part
   end
 end
-reply = remember_operation(operations, reply)
+reply = remember_operation(operations, now, reply)
 index_session(s, s.messages > 0 and fresh, documents > 0 and document_items, updates > 0 and update_items,
   updates > 0 and update_order)
 count_totals(s.created and 1 or 0, s.messages - before_messages, s.bytes - before_bytes)

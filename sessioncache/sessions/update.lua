@@ -10,7 +10,7 @@
 --   user    text     the new owner; empty: leave
 --   rest    text...  names and values to set, then names to clear
 -- REPLY   repeated changed gen revision title_version metadata_version updated_ms
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCNOTFOUND SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCNOTFOUND SCTORN SCSCHEMA
 -- EMITS   session.updated session.expired
 local done = recall_operation()
 if done then
@@ -69,7 +69,7 @@ if #cleared > 0 then
   redis.call('HDEL', record, unpack(cleared))
 end
 move_user(s, user)
-local reply = remember_operation(operations, { '1', s.gen, s.revision, title_text, metadata_text, s.updated_ms })
+local reply = remember_operation(operations, now, { '1', s.gen, s.revision, title_text, metadata_text, s.updated_ms })
 index_session(s)
 local values = redis.call('HMGET', record, 'title', 'pinned')
 publish_change(rules, now, 'session.updated', s.revision, 'changed', table.concat(changed, ','),

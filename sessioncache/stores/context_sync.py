@@ -12,7 +12,15 @@ from uuid import UUID
 from sessioncache.checkpoints.models import Checkpoint
 from sessioncache.client._sync import SessionCache
 from sessioncache.context.models import ContextEntry
-from sessioncache.errors import BackendError, Conflict, InvalidArgument, NotFound, SessionCacheError, SessionGone
+from sessioncache.errors import (
+    BackendError,
+    Conflict,
+    InvalidArgument,
+    NotFound,
+    OutcomeUnknown,
+    SessionCacheError,
+    SessionGone,
+)
 from sessioncache.sessions.models import Session
 from sessioncache.stores.context_mapping import (
     GRAPH,
@@ -298,8 +306,9 @@ class ContextStorage(FreshnessStorage):
                 operation_id=plan.operation_id,
             )
         except BaseException as error:
-            refused = isinstance(error, SessionCacheError) and not isinstance(error, BackendError)
-            session.doubt(None if refused else plan)
+            # After OutcomeUnknown a repeat is never answered: the next save writes all of it, each update under its id.
+            known = not isinstance(error, BackendError) or isinstance(error, OutcomeUnknown)
+            session.doubt(None if known and isinstance(error, SessionCacheError) else plan)
             raise
         if session.name == name:
             session.name = plan.record.title

@@ -17,6 +17,7 @@ from sessioncache.errors import (
     BackendUnavailable,
     Conflict,
     NotReplicated,
+    OutcomeUnknown,
     SessionCacheError,
     SessionGone,
     VersionConflict,
@@ -175,6 +176,10 @@ class AsyncMessageSaver:
                 base=plan.base,
                 operation_id=plan.operation_id,
             )
+        except OutcomeUnknown:
+            # Whether it was made is never answered: the next save looks at what is stored, and adds what is missing.
+            self.target.remember(None)
+            raise
         except BaseException as error:
             if not isinstance(error, SessionCacheError) or isinstance(error, UNKNOWN_OUTCOME):
                 self.target.remember(known, plan)

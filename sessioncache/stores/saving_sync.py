@@ -18,6 +18,7 @@ from sessioncache.errors import (
     BackendUnavailable,
     Conflict,
     NotReplicated,
+    OutcomeUnknown,
     SessionCacheError,
     SessionGone,
     VersionConflict,
@@ -174,6 +175,10 @@ class MessageSaver:
                 base=plan.base,
                 operation_id=plan.operation_id,
             )
+        except OutcomeUnknown:
+            # Whether it was made is never answered: the next save looks at what is stored, and adds what is missing.
+            self.target.remember(None)
+            raise
         except BaseException as error:
             if not isinstance(error, SessionCacheError) or isinstance(error, UNKNOWN_OUTCOME):
                 self.target.remember(known, plan)

@@ -8,7 +8,7 @@
 --   user      text     whose session it is, if this call creates it; empty: the default user
 --   payloads  text...  the steps
 -- REPLY   repeated created gen revision count position; the position is the last step's
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
 -- EMITS   traces.appended session.expired
 local done = recall_operation()
 if done then
@@ -25,7 +25,7 @@ end
 take_user(s, user)
 write_record(s, rules, now)
 local count, position = append_log(traces, 'traces', keep, now, payloads)
-local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, count, position })
+local reply = remember_operation(operations, now, { s.created and 1 or 0, s.gen, s.revision, count, position })
 index_session(s, before == 0 and traces)
 count_totals(s.created and 1 or 0, 0, 0)
 publish_change(rules, now, 'traces.appended', s.revision, 'entries', #payloads, 'last', position)

@@ -8,7 +8,7 @@
 --   marks     text     one character a payload: m, or c where it continues the one before
 --   payloads  text...  the messages
 -- REPLY   one text with spaces between: repeated created gen revision first_seq last_seq messages
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
 -- EMITS   transcript.appended session.expired
 local now = server_now_ms()
 local size = payload_bytes(payloads)
@@ -23,7 +23,7 @@ if gen then
   local updated = now > updated_ms and stamp or updated_ms
   call('HSET', record, 'revision', revision, 'seq', last_seq, 'last_seq', last_seq, 'messages', messages, 'bytes', bytes + size,
     'updated_ms', updated)
-  local reply = { '\0310', gen, revision, first_seq, last_seq, messages }
+  local reply = { stamp .. '\0310', gen, revision, first_seq, last_seq, messages }
   keep_reply(operations, concat(reply, '\31'))
   call('ZADD', by_updated, updated, id)
   call('HINCRBY', totals, 'messages', count)
@@ -35,7 +35,7 @@ end
 --- otherwise
 local done = recall_operation()
 if done then
-  return table.concat(done, ' ')
+  return done.err and done or table.concat(done, ' ')
 end
 local s, rules, err = open_session(now)
 if err then
@@ -50,7 +50,7 @@ local first_seq = s.seq + 1
 local added = append_messages(s, now, marks, payloads)
 take_user(s, user)
 write_record(s, rules, now)
-local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, first_seq, s.seq, s.messages })
+local reply = remember_operation(operations, now, { s.created and 1 or 0, s.gen, s.revision, first_seq, s.seq, s.messages })
 index_session(s, fresh)
 count_totals(s.created and 1 or 0, #payloads, added)
 publish_change(rules, now, 'transcript.appended', s.revision, 'first_seq', first_seq, 'last_seq', s.seq)

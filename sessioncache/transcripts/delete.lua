@@ -5,7 +5,7 @@
 -- ARGV
 --   @write
 -- REPLY   repeated gen revision messages; nil where there is no session
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
 -- EMITS   transcript.deleted session.expired
 local done = recall_operation()
 if done then
@@ -27,7 +27,7 @@ redis.call('UNLINK', transcript)
 drop_sealed(s)
 s.messages, s.bytes, s.first_seq, s.last_seq = 0, 0, 0, 0
 write_record(s, rules, now)
-local reply = remember_operation(operations, { s.gen, s.revision, messages })
+local reply = remember_operation(operations, now, { s.gen, s.revision, messages })
 index_session(s)
 count_totals(0, -messages, -bytes)
 publish_change(rules, now, 'transcript.deleted', s.revision, 'last_seq', s.seq)

@@ -5,7 +5,7 @@
 -- ARGV
 --   @write
 -- REPLY   repeated gen revision seq ms payload; nil where there is nothing to remove
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCSEALED SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCSEALED SCTORN SCSCHEMA
 -- EMITS   transcript.popped session.expired
 local done = recall_operation()
 if done then
@@ -39,7 +39,7 @@ else
   redis.call('UNLINK', transcript)
 end
 write_record(s, rules, now)
-local reply = remember_operation(operations, { s.gen, s.revision, seq, ms, payload })
+local reply = remember_operation(operations, now, { s.gen, s.revision, seq, ms, payload })
 index_session(s)
 count_totals(0, -1, -#payload)
 publish_change(rules, now, 'transcript.popped', s.revision, 'last_seq', seq)

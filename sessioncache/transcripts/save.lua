@@ -14,7 +14,7 @@
 --   payloads  text...  the messages
 -- REPLY   repeated created gen revision first_seq last_seq messages replaced_messages replaced_through; nil where the session
 --         was created or replaced by another since the messages were staged, and they have to be staged anew
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
 -- EMITS   transcript.replaced session.expired
 local done = recall_operation()
 if done then
@@ -64,7 +64,7 @@ else
 end
 redis.call('HSET', record, 'seq', s.seq, 'first_seq', s.first_seq, 'last_seq', s.last_seq, 'messages', s.messages,
   'bytes', s.bytes)
-local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, s.first_seq, s.last_seq, s.messages,
+local reply = remember_operation(operations, now, { s.created and 1 or 0, s.gen, s.revision, s.first_seq, s.last_seq, s.messages,
   before.messages - #kept, math.min(through or before.last_seq, before.last_seq) })
 index_session(s, s.messages > 0 and transcript)
 count_totals(s.created and 1 or 0, s.messages - before.messages, s.bytes - before.bytes)

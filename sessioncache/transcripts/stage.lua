@@ -12,9 +12,10 @@
 --   marks     text     one character a payload, as in transcripts.append
 --   payloads  text...  the messages of this part
 -- REPLY   first_seq of the whole transcript; 0 where the swap was done already, so that a repeat stages nothing
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCRANGE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCRANGE SCTORN SCSCHEMA
 -- EMITS   -
-if recall_operation() then
+local done = recall_operation()
+if done and not done.err then
   return 0
 end
 local now = server_now_ms()

@@ -3,8 +3,9 @@
 
 The rule of this module: only errors that say `retryable` are repeated. A write carries its operation id inside, so
 that one that did run although no answer came is answered with its first reply, and happens once. The server remembers
-that for the last writes of a session only, so none runs far ahead of one that is not answered. Nothing is repeated
-after the cache was closed.
+that for the last writes of a session only, so none runs far ahead of one that is not answered, and a repeat says since
+when it may have been done: where others have written so much since then that it may be forgotten, it is refused.
+Nothing is repeated after the cache was closed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sessioncache.errors import SessionCacheError
 from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import Transport
+from sessioncache.transport.repeats import First, Repeats
 from sessioncache.transport.results import is_retryable, raise_first
 from sessioncache.transport.turns_sync import Turns
 from sessioncache.wire.call import Call
@@ -51,37 +53,77 @@ class RetryTransport:
         self._wait_max_ms = wait_max_ms
         self._hooks = tuple(hooks)
         self._turns = Turns(WINDOW)
+        self._repeats = Repeats()
         self._is_closed = False
 
     def call(self, call: Call[T]) -> T:
         """Send one call, again if need be."""
         session = call.route if call.writes else None
         turn: int | None = None
+        first: First | None = None
+        result: T
         if session is not None:
             turn = self._turns.begin(session)
             if turn is None:
                 turn = self._turns.wait(session, limit_ms=self._call_timeout_ms)
+            first = self._repeats.begin(call)
         try:
             try:
-                return self._inner.call(call)
+                is_new = first is None or not first.is_again
+                result = self._inner.call(call) if is_new else self._send_again(call, first)
             except SessionCacheError as error:
                 if not self._may_pass(error):
                     raise
                 self._tell(call.name, error)
-            result: T
-            for attempt in self._attempts(call.name):
-                with attempt:
-                    result = self._inner.call(call)
+                for attempt in self._attempts(call.name):
+                    with attempt:
+                        result = self._send_again(call, first)
+            if first is not None:
+                self._repeats.end(first)
             return result
+        except BaseException as error:
+            if first is not None:
+                self._repeats.fail(first, error)
+            raise
         finally:
             if session is not None and turn is not None:
                 self._turns.end(session, turn)
 
+    def _send_again(self, call: Call[T], first: First | None) -> T:
+        """A repeat of a write says since when it may have been done."""
+        if first is None:
+            return self._inner.call(call)
+        first.learn(self._inner.call(first.question()))
+        return self._inner.call(first.marked(call))
+
     def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together, and those that failed for a passing reason again. Each writes another session."""
+        firsts = [self._repeats.begin(call) if call.writes else None for call in calls]
+        try:
+            results = self._send_many(calls, firsts)
+        except BaseException as error:
+            self._end_many(firsts, [error] * len(calls))
+            raise
+        self._end_many(firsts, results)
+        if not return_errors:
+            raise_first(results)
+        return results
+
+    def _end_many(self, firsts: Sequence[First | None], results: Sequence[Any]) -> None:
+        for first, result in zip(firsts, results, strict=True):
+            if first is not None:
+                if isinstance(result, BaseException):
+                    self._repeats.fail(first, result)
+                else:
+                    self._repeats.end(first)
+
+    def _send_many(self, calls: Sequence[Call[Any]], firsts: Sequence[First | None]) -> list[Any]:
         results: list[Any]
         try:
-            results = self._inner.call_many(calls, return_errors=True)
+            if any(first is not None and first.is_again for first in firsts):
+                results = self._send_many_again(calls, firsts)
+            else:
+                results = self._inner.call_many(calls, return_errors=True)
         except SessionCacheError as error:
             # None was sent: the namespace could not be opened, or no node of the cluster told where to send.
             if not self._may_pass(error):
@@ -90,17 +132,17 @@ class RetryTransport:
         failure = next((result for result in results if self._may_pass(result)), None)
         if failure is not None:
             self._tell(_name_of(calls), failure)
-            self._repeat(calls, results)
-        if not return_errors:
-            raise_first(results)
+            self._repeat(calls, firsts, results)
         return results
 
-    def _repeat(self, calls: Sequence[Call[Any]], results: list[Any]) -> None:
+    def _repeat(self, calls: Sequence[Call[Any]], firsts: Sequence[First | None], results: list[Any]) -> None:
         try:
             for attempt in self._attempts(_name_of(calls)):
                 with attempt:
                     failed = [index for index, result in enumerate(results) if is_retryable(result)]
-                    again = self._inner.call_many([calls[index] for index in failed], return_errors=True)
+                    again = self._send_many_again(
+                        [calls[index] for index in failed], [firsts[index] for index in failed]
+                    )
                     for index, result in zip(failed, again, strict=True):
                         results[index] = result
                     still = next((result for result in again if is_retryable(result)), None)
@@ -109,6 +151,23 @@ class RetryTransport:
         except SessionCacheError as error:
             if not error.retryable:
                 raise
+
+    def _send_many_again(self, calls: Sequence[Call[Any]], firsts: Sequence[First | None]) -> list[Any]:
+        """Repeats of writes say since when they may have been done; one whose server does not tell the time waits."""
+        asking = [first for first in firsts if first is not None]
+        results: list[Any] = [None] * len(calls)
+        if asking:
+            times = iter(self._inner.call_many([first.question() for first in asking], return_errors=True))
+            results = [None if first is None else next(times) for first in firsts]
+            for first, told in zip(firsts, results, strict=True):
+                if first is not None and isinstance(told, int):
+                    first.learn(told)
+        ready = [index for index, told in enumerate(results) if not isinstance(told, BaseException)]
+        marked = [first.marked(call) if first else call for call, first in zip(calls, firsts, strict=True)]
+        again = self._inner.call_many([marked[index] for index in ready], return_errors=True) if ready else []
+        for index, result in zip(ready, again, strict=True):
+            results[index] = result
+        return results
 
     def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
         """Wait for the streams; a lost connection is not repeated here, for the caller reads again anyway."""

@@ -12,7 +12,7 @@
 --   room  text     whose entries are counted; empty: none
 --   rest  text...  numbers, times, marks and payloads; fields and values; members and scores; or items
 -- REPLY   repeated
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
 -- EMITS   session.saved session.expired
 local done = recall_operation()
 if done then
@@ -55,7 +55,7 @@ elseif part == 'list' then
 else
   index_session(s)
 end
-local reply = remember_operation(operations, {})
+local reply = remember_operation(operations, now, {})
 count_totals(s.created and 1 or 0, count, bytes)
 publish_change(rules, now, 'session.saved', s.revision)
 return reply

@@ -12,7 +12,7 @@
 --   summed    integer  how many names and numbers come first in `rest`
 --   rest      text...  names and numbers to add to the sums, then the lines
 -- REPLY   repeated stored created gen revision count position; the position is the last line's
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
 -- EMITS   usage.appended session.expired
 local done = recall_operation()
 if done then
@@ -41,7 +41,7 @@ redis.call('HSET', usage_totals, 'lines', position)
 for i = 1, #sums, 2 do
   redis.call('HINCRBY', usage_totals, sums[i], sums[i + 1])
 end
-local reply = remember_operation(operations, { 1, s.created and 1 or 0, s.gen, s.revision, count, position })
+local reply = remember_operation(operations, now, { 1, s.created and 1 or 0, s.gen, s.revision, count, position })
 index_session(s, before == 0 and usage, before == 0 and usage_totals)
 count_totals(s.created and 1 or 0, 0, 0)
 publish_change(rules, now, 'usage.appended', s.revision, 'entries', #lines, 'last', position)

@@ -98,6 +98,18 @@ class Call(Generic[T]):
         call: Call[Any] = self
         return replace(call, decode=_as_it_came, outcome=None)
 
+    def again(self, since_ms: int, anchor: str) -> Call[T]:
+        """The same write, sent once more: the script is told since when it may have been done.
+
+        Args:
+            since_ms: a time by the server's clock, before the write was first sent.
+            anchor: operation id of a write to the session that was answered before that; empty: none is known.
+        """
+        escaped, operation, terms, *rest = self.args
+        now, revision, fence, _, _, gen = str(terms or "     ").split(" ", 5)
+        marked = " ".join((now, revision, fence, str(since_ms), anchor, gen))
+        return replace(self, args=(escaped, operation, marked, *rest))
+
     @property
     def route(self) -> Key:
         """The key whose slot decides where this call goes."""
@@ -179,5 +191,7 @@ class Write:
         terms = ""
         if base is not NO_BASE or self.now_override_ms is not None:
             numbers = (self.now_override_ms, base.revision, base.fence)
-            terms = " ".join(["" if number is None else digits(number) for number in numbers] + [base.gen or ""])
-        return (keys.escaped, self.operation, "" if terms == "   " else terms)
+            terms = " ".join(
+                ["" if number is None else digits(number) for number in numbers] + ["", "", base.gen or ""]
+            )
+        return (keys.escaped, self.operation, "" if terms == "     " else terms)

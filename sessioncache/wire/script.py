@@ -43,10 +43,12 @@ WRITE_GROUP: Final = (("id", "text"), ("operation", "text"), ("terms", "terms"))
 """Names and types of the ARGV group `@write`; `Write.args` gives the values."""
 
 TERMS: Final = """\
-local now_override_ms, base_gen, base_revision, fence = nil, '', nil, nil
+local now_override_ms, base_gen, base_revision, fence, since_ms, anchor = nil, '', nil, nil, nil, ''
 if terms ~= '' then
-  now_override_ms, base_revision, fence, base_gen = string.match(terms, '^(%d*) (%d*) (%d*) (.*)$')
+  now_override_ms, base_revision, fence, since_ms, anchor, base_gen =
+    string.match(terms, '^(%d*) (%d*) (%d*) (%d*) (%x*) (.*)$')
   now_override_ms, base_revision, fence = tonumber(now_override_ms), tonumber(base_revision), tonumber(fence)
+  since_ms = tonumber(since_ms)
 end"""
 """What the preamble makes of an argument of the type `terms`. Most writes have none, and each argument that is not sent
 is a percent of a write."""
@@ -92,6 +94,11 @@ class Script:
     def header(self) -> Header:
         """The file's header, parsed."""
         return parse_header(self.name, self.source)
+
+    @cached_property
+    def is_write(self) -> bool:
+        """Whether its arguments begin with the group `@write`."""
+        return self.header.args[: len(WRITE_GROUP)] == WRITE_GROUP
 
     @cached_property
     def text(self) -> str:

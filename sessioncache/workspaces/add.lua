@@ -11,7 +11,7 @@
 --   role       text     what the session is to it
 --   keep_role  integer  1: a member keeps the role that it has
 -- REPLY   repeated created gen revision added role
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCTORN SCSCHEMA
 -- EMITS   workspaces.added session.expired
 local done = recall_operation()
 if done then
@@ -42,7 +42,7 @@ end
 redis.call('HSET', workspaces, workspace, edit_fields(stored or '', given))
 redis.call('ZADD', links, 0, 'w\0' .. workspace .. '\0' .. id)
 set_count('workspaces', redis.call('HLEN', workspaces))
-local reply = remember_operation(operations, { s.created and 1 or 0, s.gen, s.revision, stored and 0 or 1, role })
+local reply = remember_operation(operations, now, { s.created and 1 or 0, s.gen, s.revision, stored and 0 or 1, role })
 index_session(s, workspaces)
 count_totals(s.created and 1 or 0, 0, 0)
 publish_change(rules, now, 'workspaces.added', s.revision, 'workspace', workspace, 'role', role)

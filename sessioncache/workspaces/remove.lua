@@ -8,7 +8,7 @@
 --   @write
 --   workspace  text  escaped id
 -- REPLY   repeated role; the role is empty where the session was no member
--- ERRORS  SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
+-- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCTORN SCSCHEMA
 -- EMITS   workspaces.removed session.expired
 local done = recall_operation()
 if done then
@@ -29,7 +29,7 @@ redis.call('HDEL', workspaces, workspace)
 redis.call('ZREM', links, 'w\0' .. workspace .. '\0' .. id)
 write_record(s, rules, now)
 set_count('workspaces', redis.call('HLEN', workspaces))
-local reply = remember_operation(operations, { read_field(stored, 'role') or '' })
+local reply = remember_operation(operations, now, { read_field(stored, 'role') or '' })
 index_session(s)
 publish_change(rules, now, 'workspaces.removed', s.revision, 'workspace', workspace)
 return reply

@@ -72,12 +72,15 @@ def bench() -> Bench:
 
 @pytest.mark.parametrize("kind", [BackendUnavailable, BackendTimeout, BackendReadOnly])
 async def test_what_may_pass_is_sent_again(bench: Bench, kind: type[SessionCacheError]) -> None:
-    """After a failure that may pass, the very same call goes out again, operation id and all."""
+    """After a failure that may pass, the same call goes out again under its operation id, and says since when."""
     bench.faulty.faults.refuse("transcripts.append", times=3, error=lambda: kind("for a while"))
     appended = await bench.cache.transcripts.append("chat", {"n": 1})
     tried = [call for call in bench.asked.calls if call.name == "transcripts.append"]
     assert (appended.last_seq, appended.repeated, len(tried)) == (1, False, 4)
-    assert {(call.keys, call.args) for call in tried} == {(tried[0].keys, tried[0].args)}
+    assert {(call.keys, call.args[:2], call.args[3:]) for call in tried} == {
+        (tried[0].keys, tried[0].args[:2], tried[0].args[3:])
+    }
+    assert [bool(call.args[2]) for call in tried] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("kind", [BackendFull, AccessDenied, ScriptFailure, NotReplicated])

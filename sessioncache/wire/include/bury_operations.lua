@@ -10,7 +10,7 @@ local function bury_operations()
   -- A full server allows LPOP to be first.
   local kept = redis.call('LPOP', operations, 32)
   if kept and #kept > 0 then
-    local excess = redis.call('RPUSH', tombstone, unpack(kept)) - 30
+    local excess = redis.call('RPUSH', tombstone, unpack(kept)) - 32
     if excess > 0 then
       redis.call('LPOP', tombstone, excess)
     end

@@ -4,7 +4,7 @@
 -- every argument, is a good part of what an append costs.
 local function open_ordinary(now, more_messages, more_bytes)
   local call, number = redis.call, tonumber
-  if fence or call('LPOS', operations, operation) or call('LPOS', tombstone, operation) then
+  if fence or since_ms or call('LPOS', operations, operation) or call('LPOS', tombstone, operation) then
     return nil
   end
   local v = call('HMGET', record, 'revision', 'seq', 'messages', 'bytes', 'updated_ms', 'deadline_ms', 'gen', 'schema', 'pinned',

@@ -30,7 +30,7 @@ local function save_ordinary(now)
   if documents > 0 then
     call('HSET', room_key('documents'), unpack(rest, documents_at, before))
   end
-  local reply = remember_operation(operations, { 'stored', gen, revision, s.created_ms, updated, s.deadline_ms, s.ttl_ms,
+  local reply = remember_operation(operations, now, { 'stored', gen, revision, s.created_ms, updated, s.deadline_ms, s.ttl_ms,
     s.first_seq, last_seq, messages + count .. '', bytes + size .. '', new_seq, s.user, unpack(group) })
   call('ZADD', by_updated, updated, id)
   count_totals(0, count, size)

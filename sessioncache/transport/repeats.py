@@ -1,0 +1,116 @@
+"""What a script is told of a write that is sent again: since when it may have been done.
+
+The rule of this module: it keeps and computes, and sends nothing. The server remembers the last 16 operations of a
+session. A repeat that is not among them was not done, or done and forgotten; which of both it was, the script can
+tell from two things that only the sender knows: a time before the first attempt, by the server's clock, and the id of
+a write that was answered before it. Both are sent with repeats alone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Final, TypeVar
+
+from sessioncache.errors import BackendError, SessionCacheError
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
+from sessioncache.wire.script import Script
+
+__all__ = ["CLOCKS_APART_MS", "First", "Repeats"]
+
+T = TypeVar("T")
+
+CLOCKS_APART_MS: Final = 100
+"""So far the clocks of a primary and of the one that takes its place may be apart."""
+
+ANSWERED_MAX: Final = 4096
+"""Sessions of which the newest answered write is known."""
+
+UNKNOWN_MAX: Final = 4096
+"""Writes whose outcome the caller was not told, and may ask for under the same operation id."""
+
+
+class First:
+    """The first attempt of a write."""
+
+    __slots__ = ("_anchor", "_began_s", "_call", "_session", "_since_ms", "is_again")
+
+    def __init__(self, call: Call[Any], session: Key, anchor: str) -> None:
+        self._call = call
+        self._session = session
+        self._anchor = anchor
+        self._began_s = time.monotonic()
+        self._since_ms: int | None = None
+        self.is_again = False
+        """Whether the caller sends again what was sent before."""
+
+    @property
+    def operation(self) -> str:
+        """Its operation id."""
+        return str(self._call.args[1])
+
+    @property
+    def session(self) -> Key:
+        """The key of what it writes to."""
+        return self._session
+
+    def question(self) -> Call[int]:
+        """What asks the server for its time; to be sent in front of each repeat, and to be told to `learn`."""
+        return Call("server.time", "TIME", (), (), decode=_milliseconds, routed_by=self._call.route)
+
+    def learn(self, server_ms: int) -> None:
+        """The server's clock said this after the question was sent. The earliest of several answers counts."""
+        passed_ms = math.ceil((time.monotonic() - self._began_s) * 1000)
+        since_ms = max(server_ms - passed_ms - CLOCKS_APART_MS, 0)
+        self._since_ms = since_ms if self._since_ms is None else min(self._since_ms, since_ms)
+
+    def marked(self, call: Call[T]) -> Call[T]:
+        """The repeat."""
+        terms = str(call.args[2])
+        set_by_a_test = terms.partition(" ")[0]
+        since_ms = int(set_by_a_test) if set_by_a_test else self._since_ms
+        return call if since_ms is None else call.again(since_ms, self._anchor)
+
+
+class Repeats:
+    """The writes of a cache, as far as their repeats need to know of them."""
+
+    def __init__(self) -> None:
+        self._answered: dict[Key, str] = {}
+        self._unknown: dict[str, First] = {}
+
+    def begin(self, call: Call[Any]) -> First | None:
+        """A write is about to be sent; None where it carries no operation id."""
+        target = call.target
+        if not isinstance(target, Script) or not target.is_write:
+            return None
+        if self._unknown:
+            known = self._unknown.get(str(call.args[1]))
+            if known is not None and known.session == call.route:
+                known.is_again = True
+                return known
+        session = call.route
+        return First(call, session, self._answered.get(session, ""))
+
+    def end(self, first: First) -> None:
+        """It was answered."""
+        if len(self._answered) >= ANSWERED_MAX:
+            # To have no anchor is safe, and writes that are repeated are few.
+            self._answered.clear()
+        self._answered[first.session] = first.operation
+        if first.is_again:
+            self._unknown.pop(first.operation, None)
+
+    def fail(self, first: First, error: BaseException) -> None:
+        """The caller is told this instead of an answer; where that leaves it open what was done, it is kept."""
+        if isinstance(error, SessionCacheError) and not isinstance(error, BackendError):
+            return
+        if len(self._unknown) >= UNKNOWN_MAX:
+            self._unknown.pop(next(iter(self._unknown)), None)
+        self._unknown[first.operation] = first
+
+
+def _milliseconds(reply: Any) -> int:  # noqa: ANN401 - two numbers, as text or not
+    seconds, microseconds = reply
+    return int(seconds) * 1000 + int(microseconds) // 1000
