@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from sessioncache import AsyncSessionCache, SessionCache, testing
 from tests.engines import DEFAULT, STARTERS, Engine, Engines, KeySeen, MissingEngine, list_keys
@@ -22,7 +22,15 @@ from tests.engines.caches import SHARDS, make_async_cache, make_sync_cache
 from tests.programs import missing
 
 # The same examples in every run, however slow the machine is. --hypothesis-profile=default plays others each time.
-settings.load_profile("ci")
+settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
