@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, overload
@@ -41,22 +42,22 @@ class Rows(Sequence[RawEntry]):
     __slots__ = ()
 
     @property
+    @abstractmethod
     def ends(self) -> tuple[int, int]:
         """The sequence numbers of the first and the last; not for none."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def texts(self) -> Sequence[bytes | memoryview] | None:
         """The payloads, in order: parts of one JSON array, without the commas between them. None: they are no such."""
-        raise NotImplementedError
 
     def reversed(self) -> Rows:
         """The same, the last one first."""
         return MadeRows(self.entries()[::-1])
 
+    @abstractmethod
     def entries(self) -> list[RawEntry]:
         """All of them."""
-        raise NotImplementedError
 
     @overload
     def __getitem__(self, index: int) -> RawEntry: ...
