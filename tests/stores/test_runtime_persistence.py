@@ -8,7 +8,14 @@ from typing import Literal
 
 import pytest
 
-from sessioncache import AsyncSessionCache, BackendTimeout, BackendUnavailable, DecodeError, SessionCache
+from sessioncache import (
+    AsyncSessionCache,
+    BackendTimeout,
+    BackendUnavailable,
+    DecodeError,
+    OutcomeUnknown,
+    SessionCache,
+)
 from sessioncache.stores import AsyncRuntimePersistence, RuntimeMessage, RuntimePersistence, RuntimeSession
 from sessioncache.testing import AsyncFaultyTransport, AsyncGatedTransport, AsyncRecordingTransport
 from sessioncache.testing.conformance import AsyncRuntimePersistenceConformance, RuntimePersistenceConformance
@@ -164,6 +171,30 @@ async def test_a_failing_store_leaves_the_object_alone(engine: Engine, namespace
         await store.save_runtime_session(session)
         assert session.title == "Rome"
         assert await stored_texts(cache) == ["1", "2"]
+
+
+@pytest.mark.engines("valkey", "fakeredis")
+@pytest.mark.parametrize("fault", ["lose_reply", "refuse"])
+async def test_a_save_that_may_be_forgotten_is_made_up_later(engine: Engine, namespace: str, fault: str) -> None:
+    """Sixteen writes of others later nobody knows whether it was made; the save after that adds what is missing."""
+    lowest, settings = lowest_transport(engine, namespace, call_timeout_ms=1)
+    faulty = AsyncFaultyTransport(lowest)
+    async with AsyncSessionCache(faulty, settings) as cache, AsyncSessionCache(lowest, settings) as theirs:
+        store = AsyncRuntimePersistence(cache)
+        session = RuntimeSession(id="run", messages=said("old"))
+        await store.save_runtime_session(session)
+        session.messages += said("mine")
+        getattr(faulty.faults, fault)("sessions.save", times=99)
+        with pytest.raises((BackendTimeout, BackendUnavailable)):
+            await store.save_runtime_session(session)
+        faulty.faults.clear()
+        for number in range(16):
+            await theirs.transcripts.append("run", {"role": "user", "content": f"theirs {number}"})
+        with pytest.raises(OutcomeUnknown):
+            await store.save_runtime_session(session)
+        await store.save_runtime_session(session)
+        texts = await stored_texts(cache)
+        assert sorted(texts) == sorted(["old", "mine", *[f"theirs {number}" for number in range(16)]])
 
 
 @pytest.mark.engines("valkey", "fakeredis")
