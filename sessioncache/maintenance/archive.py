@@ -21,7 +21,7 @@ from typing import Final, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import DecodeError, SessionCacheError
-from sessioncache.maintenance.archive_files import ArchiveFile, head_line, part_line, tail_line
+from sessioncache.maintenance.archive_files import ArchiveFile, PartCounts, head_line, part_line, tail_line
 from sessioncache.maintenance.batch import BATCH, Batches, RunOptions
 from sessioncache.maintenance.going_round import due_sessions
 from sessioncache.maintenance.report import Report
@@ -108,11 +108,12 @@ class _Archiving:
             url, namespace = self.cache.settings.archive_url or "", self.cache.keys.namespace
             file = self.file = await asyncio.to_thread(ArchiveFile, url, namespace, self.shard, self.now_ms)
         lines = [head_line(session_id, self.cache.keys.namespace, state.gen, state.revision, self.now_ms)]
-        count = 0
+        count, counts = 0, PartCounts()
         try:
             async for part in self.cache.upkeep.contents(session_id):
                 lines.append(part_line(part))
                 count += 1
+                counts.take(part)
                 await asyncio.to_thread(_write_lines, file, lines)
                 lines = []
         except DecodeError as error:
@@ -123,7 +124,15 @@ class _Archiving:
         if isinstance(now, SessionCacheError) or now is None or now.moment != state.moment:
             self.batches.report.add("kept")
             return
-        await asyncio.to_thread(_write_lines, file, [*lines, tail_line(session_id, state.revision, count)])
+        torn = counts.torn()
+        await asyncio.to_thread(_write_lines, file, [*lines, tail_line(session_id, state.revision, count, torn)])
+        if torn:
+            told = ", ".join(f"{was} {kind} where {there} are" for kind, (was, there) in torn.items())
+            self.batches.report.add("torn")
+            self.batches.report.note(
+                f"{session_id!r} is torn and was archived as it is: its record counts {told}; what is missing "
+                "may be in a backup"
+            )
         self.written[session_id] = state
 
     async def _finish(self) -> None:

@@ -8,7 +8,7 @@ how many lines lie between; what is cut off, or was given up, has no last line.
 {"record": [["gen", "…"], ["title", "…"], …]}
 {"messages": [[1, 1772366400000, "m", {"role": "user", …}], …]}      a payload that a codec wrote: base64, as text
 {"hash": [["state", "{…}"], …], "room": "documents", "key": "documents"}     also zset and list
-{"end": "chat-1", "revision": 7, "lines": 3}
+{"end": "chat-1", "revision": 7, "lines": 3}     of a session that had lost something, also "torn": {"messages": [5, 3]}
 ```
 
 A file is named `<namespace>/<shard>/<time>-<random>.jsonl.gz` below the archive's URL.
@@ -23,7 +23,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,11 +33,14 @@ from pydantic_core import from_json, to_json
 
 from sessioncache.errors import ConfigurationError
 from sessioncache.upkeep.models import StoredPart
+from sessioncache.wire.keys import ROOMS
+from sessioncache.wire.replies import whole_number
 
 __all__ = [
     "WIDTHS",
     "ArchiveFile",
     "ArchivedSession",
+    "PartCounts",
     "archive_files",
     "head_line",
     "part_line",
@@ -159,9 +162,42 @@ def part_line(part: StoredPart) -> bytes:
     return to_json(line)
 
 
-def tail_line(session_id: str, revision: int, lines: int) -> bytes:
-    """The last line of a session."""
-    return to_json({"end": session_id, "revision": revision, "lines": lines})
+def tail_line(session_id: str, revision: int, lines: int, torn: Mapping[str, tuple[int, int]]) -> bytes:
+    """The last line of a session; of a torn one with what its record counts, and what is there."""
+    line: JSONLine = {"end": session_id, "revision": revision, "lines": lines}
+    return to_json(line | ({"torn": torn} if torn else {}))
+
+
+class PartCounts:
+    """What the parts of a session hold, to be compared with what its record counts."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, bytes] = {}
+        self._items = dict.fromkeys(("messages", *ROOMS), 0)
+        self._names: dict[str, set[bytes]] = {}
+
+    def take(self, part: StoredPart) -> None:
+        """Count a part."""
+        if part.part == "record":
+            self._told = dict(zip((name.decode() for name in part.values[::2]), part.values[1::2], strict=True))
+        elif part.part == "messages":
+            self._items["messages"] += len(part.values) // WIDTHS["messages"]
+        elif part.suffix == part.room in ROOMS:
+            if part.part == "hash":
+                # While a hash grows, a scan of it may give an entry twice.
+                self._names.setdefault(part.room, set()).update(part.values[::2])
+                self._items[part.room] = len(self._names[part.room])
+            else:
+                self._items[part.room] += len(part.values) // WIDTHS[part.part]
+
+    def torn(self) -> dict[str, tuple[int, int]]:
+        """Of what the record counts otherwise: how many it counts, and how many are there."""
+        found: dict[str, tuple[int, int]] = {}
+        for kind, there in self._items.items():
+            told = whole_number(self._told.get(kind if kind == "messages" else f"n:{kind}", b"0"))
+            if told is not None and told != there:
+                found[kind] = (told, there)
+        return found
 
 
 def _payload(payload: bytes) -> Any:  # noqa: ANN401 - a message, or base64

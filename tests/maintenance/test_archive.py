@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import secrets
 import stat
@@ -426,3 +428,39 @@ async def test_damaged_sessions_hold_up_nobody(
         assert not any(report.done for report in [*archived, *expired])
         whole = await archive.run(cache, 0, limit=100)
         assert (whole.done, whole.examined, whole.details) == (True, 30, {"torn": 30})
+
+
+@pytest.mark.parametrize("lost", [2, 5])
+async def test_what_is_left_of_a_torn_session_comes_back(
+    engine: Engine, namespace: str, tmp_path: Path, surgeon: Surgeon, lost: int
+) -> None:
+    """A session that had lost messages and documents is named when it is archived, and what is left is brought back."""
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await cache.transcripts.append("chat", [{"n": n} for n in range(5)])
+        await cache.documents.save("chat", {"state": {"x": 1}, "graph": [1]})
+        await cache.transcripts.append("whole", {"n": 1})
+        keys = cache.keys.session("chat")
+        with surgeon.at(keys.record) as client:
+            for number in range(1, lost + 1):
+                client.xtrim(keys.transcript, minid=number + 1, approximate=False)
+            client.hdel(keys.room("documents")[0], "graph")
+        later(cache, 2 * WEEK_MS)
+        report = await archive.run(cache, 0, limit=10)
+        assert report.details == {"archived": 2, "torn": 1}
+        counted = f"5 messages where {5 - lost} are, 2 documents where 1 are"
+        assert f"'chat' is torn and was archived as it is: its record counts {counted}" in report.notes[0]
+        [path] = map(Path, archive_files(str(tmp_path)))
+        lines = map(json.loads, gzip.decompress(path.read_bytes()).splitlines())
+        ends = [line for line in lines if "end" in line]
+        torn = {"messages": [5, 5 - lost], "documents": [2, 1]}
+        assert [line.get("torn") for line in ends] == [torn, None]
+        assert (await expire.run(cache, 0, limit=10)).details["expired"] == 2
+        cache.keys.now_override_ms = None
+        told = await bring_back(cache, tmp_path)
+        assert (told.whole, told.tally["sessions"]["imported"]) == (True, 2)
+        assert any(f"{5 - lost} messages were there when it was archived" in note for note in told.notes)
+        messages = (await cache.transcripts.list("chat")).messages
+        assert messages == [{"n": n} for n in range(lost, 5)]
+        assert (await cache.documents.get("chat")).values["state"] == {"x": 1}
+        assert (await cache.transcripts.append("chat", {"n": 9})).first_seq == 6
+        assert (await reconcile.run(cache, 0, limit=10)).details == {}

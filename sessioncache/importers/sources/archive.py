@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sessioncache.importers.models import SourceSession, Unreadable
 from sessioncache.importers.sources.reading import Malformed
-from sessioncache.maintenance.archive_files import WIDTHS, ArchivedSession, archive_files, read_archive
+from sessioncache.maintenance.archive_files import WIDTHS, ArchivedSession, PartCounts, archive_files, read_archive
 from sessioncache.types import datetime_from_ms
 from sessioncache.upkeep.models import StoredPart
 from sessioncache.wire.keys import ROOMS
@@ -111,6 +111,13 @@ def _count_of(found: ArchivedSession, room: str, told: bytes) -> int:
     return sum(len(part.values) // WIDTHS[part.part] for part in found.parts if part.suffix == room)
 
 
+def _torn(found: ArchivedSession) -> dict[str, tuple[int, int]]:
+    counts = PartCounts()
+    for part in found.parts:
+        counts.take(part)
+    return counts.torn()
+
+
 def _copy(found: ArchivedSession, path: str) -> ArchivedCopy | Unreadable:
     name = f"{path}, session {found.id!r}"
     record = next((part.values for part in found.parts if part.part == "record"), ())
@@ -121,6 +128,8 @@ def _copy(found: ArchivedSession, path: str) -> ArchivedCopy | Unreadable:
             counts[room] = _count_of(found, room, fields.get(f"n:{room}", b"0"))
             if counts[room]:
                 fields[f"n:{room}"] = b"%d" % counts[room]
+        torn = _torn(found)
+        counts |= {kind: there for kind, (_told, there) in torn.items()}
         created_at, updated_at = (datetime_from_ms(int(fields[at])) for at in ("created_ms", "updated_ms"))
     except (KeyError, ValueError) as error:
         return Unreadable(name, f"its record is damaged: {error!r}")
@@ -132,6 +141,10 @@ def _copy(found: ArchivedSession, path: str) -> ArchivedCopy | Unreadable:
         user=fields.get("user", b"default").decode(),
         created_at=created_at,
         updated_at=updated_at,
+        notes=tuple(
+            f"{name}: {there} {kind} were there when it was archived, where its record counted {told}; these come back"
+            for kind, (told, there) in torn.items()
+        ),
         parts=tuple(found.parts),
         fields=fields,
     )
