@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 import time
+from threading import Lock
 from typing import Any, Final, TypeVar
 
-from sessioncache.errors import BackendError, SessionCacheError
+from sessioncache.errors import BackendError, BackendFull, SessionCacheError
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 from sessioncache.wire.script import Script
@@ -32,37 +33,31 @@ UNKNOWN_MAX: Final = 4096
 
 
 class First:
-    """The first attempt of a write."""
+    """The first attempt of a write. It may be kept for long, so it holds nothing of what was sent."""
 
-    __slots__ = ("_anchor", "_began_s", "_call", "_session", "_since_ms", "is_again")
+    __slots__ = ("_anchor", "_began_at_s", "_began_s", "_since_ms", "is_again", "operation", "session")
 
-    def __init__(self, call: Call[Any], session: Key, anchor: str) -> None:
-        self._call = call
-        self._session = session
+    def __init__(self, operation: str, session: Key, anchor: str) -> None:
+        self.operation = operation
+        """Its operation id."""
+        self.session = session
+        """The key of what it writes to."""
         self._anchor = anchor
         self._began_s = time.monotonic()
+        self._began_at_s = time.time()
         self._since_ms: int | None = None
         self.is_again = False
         """Whether the caller sends again what was sent before."""
 
-    @property
-    def operation(self) -> str:
-        """Its operation id."""
-        return str(self._call.args[1])
-
-    @property
-    def session(self) -> Key:
-        """The key of what it writes to."""
-        return self._session
-
     def question(self) -> Call[int]:
         """What asks the server for its time; to be sent in front of each repeat, and to be told to `learn`."""
-        return Call("server.time", "TIME", (), (), decode=_milliseconds, routed_by=self._call.route)
+        return Call("server.time", "TIME", (), (), decode=_milliseconds, routed_by=self.session)
 
     def learn(self, server_ms: int) -> None:
         """The server's clock said this after the question was sent. The earliest of several answers counts."""
-        passed_ms = math.ceil((time.monotonic() - self._began_s) * 1000)
-        since_ms = max(server_ms - passed_ms - CLOCKS_APART_MS, 0)
+        # One clock stands still while the machine sleeps, the other may be set back: the longer time is safe.
+        passed_s = max(time.monotonic() - self._began_s, time.time() - self._began_at_s)
+        since_ms = max(server_ms - math.ceil(passed_s * 1000) - CLOCKS_APART_MS, 0)
         self._since_ms = since_ms if self._since_ms is None else min(self._since_ms, since_ms)
 
     def marked(self, call: Call[T]) -> Call[T]:
@@ -74,24 +69,25 @@ class First:
 
 
 class Repeats:
-    """The writes of a cache, as far as their repeats need to know of them."""
+    """The writes of a cache, as far as their repeats need to know of them. Safe for threads."""
 
     def __init__(self) -> None:
         self._answered: dict[Key, str] = {}
-        self._unknown: dict[str, First] = {}
+        self._unknown: dict[tuple[Key, str], First] = {}
+        self._keeping = Lock()
 
     def begin(self, call: Call[Any]) -> First | None:
         """A write is about to be sent; None where it carries no operation id."""
         target = call.target
         if not isinstance(target, Script) or not target.is_write:
             return None
+        session, operation = call.route, str(call.args[1])
         if self._unknown:
-            known = self._unknown.get(str(call.args[1]))
-            if known is not None and known.session == call.route:
+            known = self._unknown.get((session, operation))
+            if known is not None:
                 known.is_again = True
                 return known
-        session = call.route
-        return First(call, session, self._answered.get(session, ""))
+        return First(operation, session, self._answered.get(session, ""))
 
     def end(self, first: First) -> None:
         """It was answered."""
@@ -100,15 +96,20 @@ class Repeats:
             self._answered.clear()
         self._answered[first.session] = first.operation
         if first.is_again:
-            self._unknown.pop(first.operation, None)
+            with self._keeping:
+                self._unknown.pop((first.session, first.operation), None)
 
     def fail(self, first: First, error: BaseException) -> None:
         """The caller is told this instead of an answer; where that leaves it open what was done, it is kept."""
-        if isinstance(error, SessionCacheError) and not isinstance(error, BackendError):
+        # A full server has looked for the operation id, and then refused: it was not done.
+        if isinstance(error, BackendFull) or (
+            isinstance(error, SessionCacheError) and not isinstance(error, BackendError)
+        ):
             return
-        if len(self._unknown) >= UNKNOWN_MAX:
-            self._unknown.pop(next(iter(self._unknown)), None)
-        self._unknown[first.operation] = first
+        with self._keeping:
+            if len(self._unknown) >= UNKNOWN_MAX:
+                del self._unknown[next(iter(self._unknown))]
+            self._unknown[first.session, first.operation] = first
 
 
 def _milliseconds(reply: Any) -> int:  # noqa: ANN401 - two numbers, as text or not

@@ -119,8 +119,9 @@ class AsyncRetryTransport:
     async def _send_many(self, calls: Sequence[Call[Any]], firsts: Sequence[First | None]) -> list[Any]:
         results: list[Any]
         try:
-            if any(first is not None and first.is_again for first in firsts):
-                results = await self._send_many_again(calls, firsts)
+            again = [first if first is not None and first.is_again else None for first in firsts]
+            if any(again):
+                results = await self._send_many_again(calls, again)
             else:
                 results = await self._inner.call_many(calls, return_errors=True)
         except SessionCacheError as error:

@@ -120,8 +120,9 @@ class RetryTransport:
     def _send_many(self, calls: Sequence[Call[Any]], firsts: Sequence[First | None]) -> list[Any]:
         results: list[Any]
         try:
-            if any(first is not None and first.is_again for first in firsts):
-                results = self._send_many_again(calls, firsts)
+            again = [first if first is not None and first.is_again else None for first in firsts]
+            if any(again):
+                results = self._send_many_again(calls, again)
             else:
                 results = self._inner.call_many(calls, return_errors=True)
         except SessionCacheError as error:

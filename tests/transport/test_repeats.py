@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 
 from sessioncache import NO_BASE, AsyncSessionCache, OutcomeUnknown, Session, SessionCache
 from sessioncache.client.build import make_settings
-from sessioncache.errors import BackendError, BackendTimeout
+from sessioncache.errors import BackendError, BackendFull, BackendTimeout
 from sessioncache.maintenance import compact
 from sessioncache.testing import fake_cache, fake_cache_sync
 from sessioncache.transport.base import AsyncTransport
-from sessioncache.transport.repeats import CLOCKS_APART_MS, First, Repeats
+from sessioncache.transport.repeats import CLOCKS_APART_MS, UNKNOWN_MAX, First, Repeats
 from sessioncache.wire.call import Call, Write
 from sessioncache.wire.script import load_script
 from tests.engines import Engine
@@ -213,6 +217,74 @@ async def test_a_cancelled_write_is_told_apart_too(cache: AsyncSessionCache) -> 
             await mine.transcripts.append("chat", {"mine": 1}, operation_id="own")
 
 
+async def test_one_id_for_many_sessions_is_told_apart_by_session(cache: AsyncSessionCache) -> None:
+    """Writes under the same id to two sessions, both without an answer: each repeat is known as one."""
+    cut = Cut(cache._lowest)
+    cut.error = BackendError
+    mine = behind(cut, cache)
+    for session in ("chat", "quiet"):
+        cut.meanwhile = lambda: asyncio.sleep(0)
+        with pytest.raises(BackendError, match="was lost"):
+            await mine.transcripts.append(session, {"mine": 1}, operation_id="own")
+    await others_write(cache, 16)
+    with pytest.raises(OutcomeUnknown):
+        await mine.transcripts.append("chat", {"mine": 1}, operation_id="own")
+    assert (await mine.transcripts.append("quiet", {"mine": 1}, operation_id="own")).repeated
+
+
+async def test_a_full_server_leaves_nothing_unknown(cache: AsyncSessionCache) -> None:
+    """What a full server has refused was not done: the same id is done later, however much others write."""
+    cut = Cut(cache._lowest)
+    cut.is_done, cut.error = False, BackendFull
+    cut.meanwhile = lambda: others_write(cache, 16)
+    mine = behind(cut, cache)
+    with pytest.raises(BackendFull):
+        await mine.transcripts.append("chat", {"mine": 1}, operation_id="own")
+    assert not (await mine.transcripts.append("chat", {"mine": 1}, operation_id="own")).repeated
+
+
+async def test_a_sleep_of_the_machine_counts(cache: AsyncSessionCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The monotonic clock stands still while the client's machine sleeps; what others write then counts."""
+
+    async def sleep() -> None:
+        await others_write(cache, 16)
+        await asyncio.sleep(1.5 * CLOCKS_APART_MS / 1000)
+        monkeypatch.setattr("sessioncache.transport.repeats.time.monotonic", lambda: began)
+
+    cut = Cut(cache._lowest)
+    mine = behind(cut, cache)
+    await mine.open()
+    cut.meanwhile = sleep
+    began = time.monotonic()
+    with pytest.raises(OutcomeUnknown):
+        await mine.transcripts.append("chat", {"mine": 1})
+    assert await cache.transcripts.count("chat") == 17
+
+
+async def test_a_late_repeat_does_not_bring_a_deleted_session_back(cache: AsyncSessionCache) -> None:
+    """A repeat is unknown once the tombstone of its session may be gone; while there would be one, it is done."""
+    at = 1_900_000_000_000
+    await cache.open()
+    with pytest.raises(OutcomeUnknown):
+        await cache._lowest.call(_append(cache, at + 3_600_000).again(at, ""))
+    assert not await cache.sessions.exists("chat")
+    assert (await cache._lowest.call(_append(cache, at + 3_599_999).again(at, ""))).startswith(b"0 1 ")
+
+
+async def test_a_first_write_beside_a_repeat_is_none(cache: AsyncSessionCache) -> None:
+    """Of calls sent together, one may be the repeat of an earlier one; the others are sent as they are."""
+    cut = Cut(cache._lowest)
+    mine = behind(cut, cache)
+    calls = [_append_by(mine, name) for name in ("chat", "quiet")]
+    cut.error, cut.meanwhile = BackendError, lambda: asyncio.sleep(0)
+    with pytest.raises(BackendError, match="was lost"):
+        await mine._transport.call(calls[0])
+    with patch.object(cut, "call_many", wraps=cut.call_many) as sent:
+        await mine._transport.call_many(calls)
+    repeat, first = sent.call_args.args[0]
+    assert (bool(repeat.args[2]), first.args[2]) == (True, "")
+
+
 async def test_one_cache_alone_is_never_refused(cache: AsyncSessionCache) -> None:
     """However fast one cache writes, a write that was not done is done: the one before it is still remembered."""
     cut = Cut(cache._lowest)
@@ -288,17 +360,17 @@ async def test_of_calls_sent_together_each_is_told_apart(cache: AsyncSessionCach
     cut = Cut(cache._lowest)
     cut.meanwhile = lambda: others_write(cache, 16)
     mine = behind(cut, cache)
-    calls = []
-    for name in ("chat", "quiet"):
-        keys = mine.keys.session(name)
-        args = (*Write.of(mine.keys, "transcripts.append", NO_BASE, None).args(keys), "", "m", b"{}")
-        calls.append(
-            Call("transcripts.append", load_script("transcripts.append"), keys.group, args, decode=bytes, writes=True)
-        )
+    calls = [_append_by(mine, name) for name in ("chat", "quiet")]
     refused, done = await mine._transport.call_many(calls, return_errors=True)
     assert isinstance(refused, OutcomeUnknown)
     assert done.startswith(b"1 ")
     assert (await cache.transcripts.count("chat"), await cache.transcripts.count("quiet")) == (37, 1)
+
+
+def _append_by(cache: AsyncSessionCache, session: str) -> Call[Any]:
+    keys = cache.keys.session(session)
+    args = (*Write.of(cache.keys, "transcripts.append", NO_BASE, None).args(keys), "", "m", b"{}")
+    return Call("transcripts.append", load_script("transcripts.append"), keys.group, args, decode=bytes, writes=True)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -369,12 +441,35 @@ def test_threads_hear_of_it_too() -> None:
     assert plain.transcripts.count("chat") == 17
 
 
+def test_threads_fail_together() -> None:
+    """More writes without an answer than are kept, in many threads: the oldest are forgotten, without an error."""
+    repeats = Repeats()
+    session = fake_cache_sync().keys.session("chat").record
+
+    def fail(thread: int) -> None:
+        for number in range(UNKNOWN_MAX):
+            first = First(f"{thread}-{number}", session, "")
+            repeats.fail(first, BackendTimeout("the answer was lost"))
+            first.is_again = True
+            if number % 3 == 0:
+                repeats.end(first)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(fail, range(4)))
+    finally:
+        sys.setswitchinterval(before)
+    assert len(repeats._unknown) <= UNKNOWN_MAX
+
+
 def test_the_earliest_time_counts() -> None:
     """Of several answers of servers whose clocks are apart, a repeat carries the earliest."""
     keys = fake_cache_sync().keys.session("chat")
     args = (*Write("00000000000000aa").args(keys), "", "m", b"{}")
     call = Call("transcripts.append", load_script("transcripts.append"), keys.group, args, decode=bytes, writes=True)
-    first = First(call, call.route, "bb")
+    first = First("00000000000000aa", call.route, "bb")
     for told in (5_000, 3_000, 4_000):
         first.learn(told)
     marked = str(first.marked(call).args[2]).split(" ")
