@@ -35,6 +35,8 @@ class ShardCount:
     torn: set[SessionId] = field(default_factory=set)
     sealed: dict[SessionId, SealedSize] = field(default_factory=dict)
     """What is compressed, of those that have any."""
+    compared: set[SessionId] = field(default_factory=set)
+    """Those that the lists were compared with. Others may be counted already, for the feed named them."""
     fresh: set[SessionId] = field(default_factory=set)
     """Those that were counted since somebody cleared this."""
 

@@ -165,13 +165,13 @@ async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, ta
 
 
 async def _walk_list(cache: AsyncSessionCache, shard: int, batches: Batches, tally: ShardTally, place: Place) -> bool:
-    """Compare sessions that another list has and the list by user had not; whether its end was reached."""
+    """Compare sessions that another list has and no list before had; whether its end was reached."""
     index: ListName = "by-updated" if place.list == "by-updated" else "deadlines"
     cursor = number_of(place.at)
     for page in itertools.count(1):
         before = cursor
         cursor, found = await cache.upkeep.listed(shard, index, cursor=cursor, limit=BATCH)
-        unknown = list(dict.fromkeys(session_id for session_id in found if session_id not in tally.count.sessions))
+        unknown = list(dict.fromkeys(session_id for session_id in found if session_id not in tally.count.compared))
         while unknown:
             size = batches.room
             if not size:
@@ -200,6 +200,7 @@ async def _compare(
         shard, users, lease=batches.lease, dry_run=batches.dry_run
     )
     count.torn.update(mine)
+    count.compared.update(mine)
     for session_id, reindexed in batches.sound(mine, results):
         if reindexed.state == "torn":
             report.add("torn")

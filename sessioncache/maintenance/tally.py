@@ -125,7 +125,8 @@ def _part(count: ShardCount, place: Place) -> bytes:
     for name in count.fresh:
         sealed = count.sealed.get(name, SealedSize())
         sizes = [sealed.messages, sealed.from_bytes, sealed.bytes]
-        sessions.append([name, count.sessions[name], name in count.torn, sizes if sealed.messages else None])
+        is_compared, is_torn = name in count.compared, name in count.torn
+        sessions.append([name, count.sessions[name], is_compared, is_torn, sizes if sealed.messages else None])
     return zlib.compress(
         to_json({"place": [place.list, place.at, place.node], "newest": count.newest, "sessions": sessions}), level=1
     )
@@ -133,11 +134,13 @@ def _part(count: ShardCount, place: Place) -> bytes:
 
 def _take(count: ShardCount, part: bytes) -> Place:
     told: Any = from_json(zlib.decompress(part))
-    for name, counters, is_torn, sealed in told["sessions"]:
+    for name, counters, is_compared, is_torn, sealed in told["sessions"]:
         if counters is not None and len(counters) != len(COUNTED):
             raise ValueError("another release counts other things")
         count.sessions[name] = None if counters is None else tuple(counters)
         (count.torn.add if is_torn else count.torn.discard)(name)
+        if is_compared:
+            count.compared.add(name)
         if sealed:
             count.sealed[name] = SealedSize(*sealed)
     count.newest = int(told["newest"])
