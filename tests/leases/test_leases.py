@@ -120,6 +120,17 @@ async def test_a_lease_from_a_clock_that_ran_ahead_is_taken_over(cache: Cache, o
         await cache.leases.acquire("s", ttl_ms=TTL_MS)
 
 
+async def test_a_clock_that_is_set_back_a_little_frees_no_lease(cache: Cache, other_cache: Cache) -> None:
+    """The longest lease is held, also where the server's clock is set back by seconds right behind it."""
+    set_clocks(NOW_MS, cache, other_cache)
+    await cache.leases.acquire("s", ttl_ms=86_400_000)
+    set_clocks(NOW_MS - 60_000, cache, other_cache)
+    with pytest.raises(LeaseNotAcquired):
+        await other_cache.leases.acquire("s", ttl_ms=TTL_MS)
+    set_clocks(NOW_MS - 60_001, cache, other_cache)
+    await other_cache.leases.acquire("s", ttl_ms=TTL_MS)
+
+
 async def test_a_lease_that_was_taken_over_is_not_renewed(cache: Cache, other_cache: Cache) -> None:
     """Who lost it is told, by renewing and by releasing, and the new holder keeps it."""
     set_clocks(NOW_MS, cache, other_cache)
