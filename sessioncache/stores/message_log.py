@@ -51,11 +51,30 @@ class Plan:
     through: int | None = None
     """The messages replace what is stored up to this number; None: they are appended."""
     operation_id: str = field(default_factory=new_operation_id)
+    is_forgotten: bool = False
+    """Whether the server cannot tell any more if it was made: then it is looked for, and not sent again."""
 
     def done(self, gen: str, first_seq: int) -> LogBase:
         """The base after this write, whose first message got that number."""
         seqs = tuple([place if place > 0 else first_seq - place for place in self.places])
         return LogBase(gen, self.prints, self.stored + seqs)
+
+    def found_in(self, known: LogBase, stored: Sequence[tuple[int, bytes]]) -> LogBase:
+        """The base after this write if all that it sent is stored, beside what was known before; else `known`."""
+        sent = [
+            (-place, one) for place, one in zip(self.places, self.prints[len(self.stored) :], strict=True) if place <= 0
+        ]
+        if not sent:
+            return self.done(known.gen, 0)
+        new = dict(stored)
+        for seq, one in zip(known.seqs, known.prints, strict=True):
+            if new.get(seq) == one:
+                del new[seq]
+        for seq in new:
+            first_seq = seq - sent[0][0]
+            if all(new.get(first_seq + at) == one for at, one in sent):
+                return self.done(known.gen, first_seq)
+        return known
 
 
 @dataclass(slots=True, eq=False)

@@ -7,7 +7,7 @@ not known is sent again, under its operation id, before anything else is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from sessioncache.errors import (
 from sessioncache.sessions.models import Session
 from sessioncache.stores.kept_message import Dumps, fingerprint
 from sessioncache.stores.message_log import LogBase, Plan, Remembering, plan_append, plan_meeting, plan_rewrite
+from sessioncache.stores.read_models import ReadTranscript
 from sessioncache.stores.reading_async import read_transcript
 from sessioncache.transcripts.models import Entry
 from sessioncache.types import Base, JSONObject
@@ -91,6 +92,11 @@ class AsyncMessageSaver:
         known, unanswered = self.target.remembered()
         if unanswered is None:
             return
+        if unanswered.is_forgotten and known is not None:
+            found = await self._read(known)
+            stored = [(entry.seq, fingerprint(self.as_loaded(entry))) for entry in found.entries]
+            self.target.remember(unanswered.found_in(known, stored))
+            return
         try:
             # The answer tells what was stored then; what the object holds by now is still to be saved.
             await self._send(unanswered, self.record.model_copy(deep=True))
@@ -145,12 +151,16 @@ class AsyncMessageSaver:
                 return
             await self._send(plan)
 
-    async def _rewriting(self, known: LogBase) -> Plan:
+    async def _read(self, known: LogBase) -> ReadTranscript:
         found = await read_transcript(self.cache, self.record.id)
         if found.gen != known.gen:
             raise SessionGone(
                 f"session {self.record.id!r} was deleted, or has expired, since it was loaded or saved; load it anew"
             )
+        return found
+
+    async def _rewriting(self, known: LogBase) -> Plan:
+        found = await self._read(known)
         stored = [(entry.seq, fingerprint(self.as_loaded(entry)), entry.message) for entry in found.entries]
         return plan_rewrite(
             self.dumps.values(), self.dumps.prints, known, stored=stored, base=Base(found.gen, found.revision)
@@ -177,8 +187,8 @@ class AsyncMessageSaver:
                 operation_id=plan.operation_id,
             )
         except OutcomeUnknown:
-            # Whether it was made is never answered: the next save looks at what is stored, and adds what is missing.
-            self.target.remember(None)
+            # Whether it was made is never answered: the next save looks at what is stored.
+            self.target.remember(known, replace(plan, is_forgotten=True) if known else None)
             raise
         except BaseException as error:
             if not isinstance(error, SessionCacheError) or isinstance(error, UNKNOWN_OUTCOME):

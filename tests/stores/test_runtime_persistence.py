@@ -15,6 +15,7 @@ from sessioncache import (
     DecodeError,
     OutcomeUnknown,
     SessionCache,
+    SessionGone,
 )
 from sessioncache.stores import AsyncRuntimePersistence, RuntimeMessage, RuntimePersistence, RuntimeSession
 from sessioncache.testing import AsyncFaultyTransport, AsyncGatedTransport, AsyncRecordingTransport
@@ -195,6 +196,68 @@ async def test_a_save_that_may_be_forgotten_is_made_up_later(engine: Engine, nam
         await store.save_runtime_session(session)
         texts = await stored_texts(cache)
         assert sorted(texts) == sorted(["old", "mine", *[f"theirs {number}" for number in range(16)]])
+
+
+@pytest.mark.engines("fakeredis")
+@pytest.mark.parametrize("fault", ["lose_reply", "refuse"])
+async def test_what_others_took_away_is_not_brought_back(engine: Engine, namespace: str, fault: str) -> None:
+    """A save of unknown outcome is made up for; messages and sessions that others deleted stay away."""
+    lowest, settings = lowest_transport(engine, namespace, call_timeout_ms=1)
+    faulty = AsyncFaultyTransport(lowest)
+    async with AsyncSessionCache(faulty, settings) as cache, AsyncSessionCache(lowest, settings) as theirs:
+        store = AsyncRuntimePersistence(cache)
+
+        async def save_unknown(session: RuntimeSession) -> None:
+            getattr(faulty.faults, fault)("sessions.save", times=99)
+            with pytest.raises((BackendTimeout, BackendUnavailable)):
+                await store.save_runtime_session(session)
+            faulty.faults.clear()
+            for number in range(16):
+                await theirs.transcripts.append("run", {"role": "user", "content": f"theirs {number}"})
+            with pytest.raises(OutcomeUnknown):
+                await store.save_runtime_session(session)
+
+        session = RuntimeSession(id="run", messages=said("old", "secret"))
+        await store.save_runtime_session(session)
+        await theirs.transcripts.save("run", [{"role": "user", "content": "cleared"}])
+        session.messages += said("mine")
+        await save_unknown(session)
+        session.messages += said("more")
+        await store.save_runtime_session(session)
+        texts = await stored_texts(cache)
+        assert sorted(texts) == sorted(["cleared", "mine", "more", *[f"theirs {number}" for number in range(16)]])
+        session.messages += said("last")
+        await save_unknown(session)
+        await theirs.sessions.delete("run")
+        for _ in range(2):
+            with pytest.raises(SessionGone):
+                await store.save_runtime_session(session)
+        assert not await cache.sessions.exists("run")
+
+
+@pytest.mark.engines("fakeredis")
+@pytest.mark.parametrize("fault", ["lose_reply", "refuse"])
+async def test_a_rewrite_that_may_be_forgotten_is_made_up_later(engine: Engine, namespace: str, fault: str) -> None:
+    """The edited message takes the place of the old one, once, and what others said stays."""
+    lowest, settings = lowest_transport(engine, namespace, call_timeout_ms=1)
+    faulty = AsyncFaultyTransport(lowest)
+    async with AsyncSessionCache(faulty, settings) as cache, AsyncSessionCache(lowest, settings) as theirs:
+        store = AsyncRuntimePersistence(cache)
+        session = RuntimeSession(id="run", messages=said("old", "kept"))
+        await store.save_runtime_session(session)
+        session.messages = said("edited", "kept", "mine")
+        getattr(faulty.faults, fault)("sessions.save", times=99)
+        with pytest.raises((BackendTimeout, BackendUnavailable)):
+            await store.save_runtime_session(session)
+        faulty.faults.clear()
+        for number in range(16):
+            await theirs.transcripts.append("run", {"role": "user", "content": f"theirs {number}"})
+        with pytest.raises(OutcomeUnknown):
+            await store.save_runtime_session(session)
+        for _ in range(2):
+            await store.save_runtime_session(session)
+        texts = await stored_texts(cache)
+        assert sorted(texts) == sorted(["edited", "kept", "mine", *[f"theirs {number}" for number in range(16)]])
 
 
 @pytest.mark.engines("valkey", "fakeredis")
