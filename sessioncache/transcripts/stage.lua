@@ -12,10 +12,9 @@
 --   marks     text     one character a payload, as in transcripts.append
 --   payloads  text...  the messages of this part
 -- REPLY   first_seq of the whole transcript; 0 where the swap was done already, so that a repeat stages nothing
--- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCRANGE SCTORN SCSCHEMA
+-- ERRORS  SCGONE SCCONFLICT SCLEASE SCRANGE SCTORN SCSCHEMA
 -- EMITS   -
-local done = recall_operation()
-if done and not done.err then
+if recall_operation() then
   return 0
 end
 local now = server_now_ms()

@@ -77,9 +77,9 @@ class Repeats:
         self._keeping = Lock()
 
     def begin(self, call: Call[Any]) -> First | None:
-        """A write is about to be sent; None where it carries no operation id."""
+        """A write is about to be sent; None where the server remembers no operation id of it."""
         target = call.target
-        if not isinstance(target, Script) or not target.is_write:
+        if not isinstance(target, Script) or not target.is_remembered:
             return None
         session, operation = call.route, str(call.args[1])
         if self._unknown:

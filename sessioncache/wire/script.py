@@ -96,9 +96,9 @@ class Script:
         return parse_header(self.name, self.source)
 
     @cached_property
-    def is_write(self) -> bool:
-        """Whether its arguments begin with the group `@write`."""
-        return self.header.args[: len(WRITE_GROUP)] == WRITE_GROUP
+    def is_remembered(self) -> bool:
+        """Whether it keeps its reply under the operation id that its arguments carry. To stage a part keeps none."""
+        return self.header.args[: len(WRITE_GROUP)] == WRITE_GROUP and "remember_operation(" in self.source
 
     @cached_property
     def text(self) -> str:

@@ -48,10 +48,11 @@ class Cut:
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.is_done = True
         self.error: type[BackendError] = BackendTimeout
+        self.only = ""
 
     async def call(self, call: Call[T]) -> T:
         """Send one call."""
-        if self.meanwhile is None or not _is_a_write(call):
+        if self.meanwhile is None or not _is_a_write(call) or not call.name.startswith(self.only):
             return await self._inner.call(call)
         meanwhile, self.meanwhile = self.meanwhile, None
         if self.is_done:
@@ -230,6 +231,21 @@ async def test_one_id_for_many_sessions_is_told_apart_by_session(cache: AsyncSes
     with pytest.raises(OutcomeUnknown):
         await mine.transcripts.append("chat", {"mine": 1}, operation_id="own")
     assert (await mine.transcripts.append("quiet", {"mine": 1}, operation_id="own")).repeated
+
+
+async def test_a_long_save_is_told_apart_after_its_parts(cache: AsyncSessionCache) -> None:
+    """Parts of a long transcript carry the id of the save behind them, which is known to be a repeat all the same."""
+    messages = [{"mine": number} for number in range(501)]
+    cut = Cut(cache._lowest)
+    cut.error, cut.only = BackendError, "transcripts.save"
+    cut.meanwhile = lambda: others_write(cache, 16)
+    mine = behind(cut, cache)
+    with pytest.raises(BackendError, match="was lost"):
+        await mine.transcripts.save("chat", messages, operation_id="own")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            await mine.transcripts.save("chat", messages, operation_id="own")
+    assert await cache.transcripts.count("chat") == 517
 
 
 async def test_a_full_server_leaves_nothing_unknown(cache: AsyncSessionCache) -> None:
