@@ -37,8 +37,9 @@ if dry_run == 1 then
   return { outcome, s.messages, s.bytes }
 end
 local token = outcome == 'evicted' and take_token(s.fence) or 0
-if outcome == 'evicted' and now - updated_ms < 3600000 then
-  -- Whoever wrote it just now may send that once more.
+local written_ms = outcome == 'evicted' and tonumber(redis.pcall('HGET', record, 'written_ms')) or 0
+if outcome == 'evicted' and now - math.max(updated_ms, written_ms) < 3600000 then
+  -- Whoever wrote it just now, even if with an earlier time of his own, may send that once more.
   bury_operations()
 end
 if outcome == 'evicted' then

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from sessioncache import AsyncSessionCache, BackendFull, InvalidArgument, LeaseLost
+from sessioncache import AsyncSessionCache, BackendFull, InvalidArgument, LeaseLost, Session
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.maintenance import relieve
 from sessioncache.testing import check_keys, scan_keys
@@ -167,6 +167,17 @@ async def test_it_is_told_in_the_feed_and_known_to_late_repeats(measured: AsyncS
     assert (await measured.transcripts.append("s0", {"n": 1}, operation_id="late")).repeated
     assert await measured.sessions.get("s0") is None
     assert (await measured.transcripts.append("s0", {"n": 2})).created
+
+
+async def test_what_was_saved_with_an_old_time_is_known_to_late_repeats(measured: AsyncSessionCache) -> None:
+    """A session that a caller has just saved as one of long ago goes first, and a repeat does not bring it back."""
+    old = datetime(2020, 1, 1, tzinfo=UTC)
+    await fill(measured, 19)
+    await measured.sessions.save(Session(id="old"), updated_at=old, operation_id="late")
+    await relieve.run(measured, high=0.99, low=0.95)
+    assert await left(measured) == {f"s{number}" for number in range(19)}
+    await measured.sessions.save(Session(id="old"), updated_at=old, operation_id="late")
+    assert await measured.sessions.get("old") is None
 
 
 async def test_what_is_written_to_meanwhile_stays(measured: AsyncSessionCache, monkeypatch: pytest.MonkeyPatch) -> None:
