@@ -173,7 +173,8 @@ class PartCounts:
 
     def __init__(self) -> None:
         self._told: dict[str, bytes] = {}
-        self._items = dict.fromkeys(("messages", *ROOMS), 0)
+        orders = (suffix for suffixes in ROOMS.values() for suffix in suffixes if suffix.endswith(":order"))
+        self._items = dict.fromkeys(("messages", *ROOMS, *orders), 0)
         self._names: dict[str, set[bytes]] = {}
 
     def take(self, part: StoredPart) -> None:
@@ -182,19 +183,20 @@ class PartCounts:
             self._told = dict(zip((name.decode() for name in part.values[::2]), part.values[1::2], strict=True))
         elif part.part == "messages":
             self._items["messages"] += len(part.values) // WIDTHS["messages"]
-        elif part.suffix == part.room in ROOMS:
+        elif part.suffix in self._items:
             if part.part == "hash":
                 # While a hash grows, a scan of it may give an entry twice.
-                self._names.setdefault(part.room, set()).update(part.values[::2])
-                self._items[part.room] = len(self._names[part.room])
+                self._names.setdefault(part.suffix, set()).update(part.values[::2])
+                self._items[part.suffix] = len(self._names[part.suffix])
             else:
-                self._items[part.room] += len(part.values) // WIDTHS[part.part]
+                self._items[part.suffix] += len(part.values) // WIDTHS[part.part]
 
     def torn(self) -> dict[str, tuple[int, int]]:
         """Of what the record counts otherwise: how many it counts, and how many are there."""
         found: dict[str, tuple[int, int]] = {}
         for kind, there in self._items.items():
-            told = whole_number(self._told.get(kind if kind == "messages" else f"n:{kind}", b"0"))
+            name = kind if kind == "messages" else f"n:{kind.removesuffix(':order')}"
+            told = whole_number(self._told.get(name, b"0"))
             if told is not None and told != there:
                 found[kind] = (told, there)
         return found

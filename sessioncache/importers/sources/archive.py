@@ -6,11 +6,12 @@ The rule of this module: of a session that was archived more than once, the newe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sessioncache.importers.models import SourceSession, Unreadable
+from sessioncache.importers.sources.archived_rooms import ORDER, agreeing
 from sessioncache.importers.sources.reading import Malformed
 from sessioncache.maintenance.archive_files import WIDTHS, ArchivedSession, PartCounts, archive_files, read_archive
 from sessioncache.types import datetime_from_ms
@@ -118,6 +119,13 @@ def _torn(found: ArchivedSession) -> dict[str, tuple[int, int]]:
     return counts.torn()
 
 
+def _missing(name: str, torn: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    for kind, (told, there) in torn.items():
+        if not kind.endswith(ORDER):
+            told_of = f"where its record counted {told}; these come back"
+            yield f"{name}: {there} {kind} were there when it was archived, {told_of}"
+
+
 def _copy(found: ArchivedSession, path: str) -> ArchivedCopy | Unreadable:
     name = f"{path}, session {found.id!r}"
     record = next((part.values for part in found.parts if part.part == "record"), ())
@@ -129,7 +137,8 @@ def _copy(found: ArchivedSession, path: str) -> ArchivedCopy | Unreadable:
             if counts[room]:
                 fields[f"n:{room}"] = b"%d" % counts[room]
         torn = _torn(found)
-        counts |= {kind: there for kind, (_told, there) in torn.items()}
+        counts |= {kind: there for kind, (_told, there) in torn.items() if kind in counts}
+        parts, mended = agreeing(found.parts, fields)
         created_at, updated_at = (datetime_from_ms(int(fields[at])) for at in ("created_ms", "updated_ms"))
     except (KeyError, ValueError) as error:
         return Unreadable(name, f"its record is damaged: {error!r}")
@@ -141,10 +150,7 @@ def _copy(found: ArchivedSession, path: str) -> ArchivedCopy | Unreadable:
         user=fields.get("user", b"default").decode(),
         created_at=created_at,
         updated_at=updated_at,
-        notes=tuple(
-            f"{name}: {there} {kind} were there when it was archived, where its record counted {told}; these come back"
-            for kind, (told, there) in torn.items()
-        ),
-        parts=tuple(found.parts),
+        notes=(*_missing(name, torn), *(f"{name}: {key} was not whole, and was made to fit" for key in mended)),
+        parts=parts,
         fields=fields,
     )
