@@ -90,6 +90,10 @@ async def exact_views(
         if view.totals.feed_seq > count.newest and view.first != count.newest + 1:
             note("more was changed during the count than the feed remembers")
             return
+        # Totals that were lost have no number; the next change gives them that of the feed.
+        if 0 < view.totals.feed_seq < count.newest:
+            note("changes that were counted are lost: another server has taken over")
+            return
         count.take_changes(view)
         if count.newest >= view.totals.feed_seq:
             yield view
