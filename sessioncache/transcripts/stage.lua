@@ -14,7 +14,7 @@
 -- REPLY   first_seq of the whole transcript; 0 where the swap was done already, so that a repeat stages nothing
 -- ERRORS  SCGONE SCCONFLICT SCLEASE SCRANGE SCTORN SCSCHEMA
 -- EMITS   -
-if recall_operation() then
+if recall_from(operations) or recall_from(tombstone) then
   return 0
 end
 local now = server_now_ms()
