@@ -146,9 +146,11 @@ class EmbeddedSentinel:
     def bring_back(self, node: EmbeddedServer) -> None:
         """Start a lost node again as a replica of the present master, and wait until it is in sync.
 
-        A Sentinel would turn it into one too, but only after some fifteen seconds in which two nodes are masters.
+        A Sentinel would turn it into one too, but only after some fifteen seconds in which two nodes are masters. As it
+        would, this cuts the connections of those who took the node for a master: they would go on reading from it.
         """
         node.start().command("REPLICAOF", "127.0.0.1", self.master().port)
+        node.command("CLIENT", "KILL", "TYPE", "normal")
         self.wait_for_replicas(sum(each.running for each in self.nodes) - 1)
 
     def wait_for_replicas(self, count: int, *, timeout_s: float = FORM_LIMIT_S) -> None:

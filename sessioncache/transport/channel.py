@@ -27,8 +27,9 @@ from redis.exceptions import InvalidResponse, NoScriptError, RedisError, Respons
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
 from sessioncache.telemetry import Traffic
+from sessioncache.transport.driver_errors import NotSent
 
-__all__ = ["Channel", "NotSent", "PushListener"]
+__all__ = ["Channel", "PushListener"]
 
 INCOMPLETE: Final = object()
 """What the reader answers where a reply is not complete."""
@@ -44,10 +45,6 @@ FEED_BYTES: Final = 16_384
 
 CHECKS: Final = 8
 """How often within the time limit it is looked whether it has passed."""
-
-
-class NotSent(DriverConnectionError):
-    """The caller's turn never came: the server has seen nothing of it, and will not."""
 
 
 class PushListener(Protocol):

@@ -74,9 +74,9 @@ class AsyncClusterTransport:
             *[self._node(address).run([calls[index] for index in group]) for address, group in groups.items()]
         )
         outcomes: list[Outcome] = [None] * len(calls)
-        for group, group_replies in zip(groups.values(), replies, strict=True):
+        for (address, group), group_replies in zip(groups.items(), replies, strict=True):
             for index, reply in zip(group, group_replies, strict=True):
-                outcomes[index] = await self._followed(calls[index], reply)
+                outcomes[index] = await self._followed(calls[index], reply, address)
         return decode_all(calls, outcomes, return_errors=return_errors)
 
     async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
@@ -97,12 +97,12 @@ class AsyncClusterTransport:
             await node.aclose()
 
     async def _outcome(self, call: Call[Any]) -> Outcome:
-        outcome = await self._node(await self._owner(call.route)).run_one(call)
-        return await self._followed(call, outcome) if isinstance(outcome, Exception) else outcome
+        address = await self._owner(call.route)
+        outcome = await self._node(address).run_one(call)
+        return await self._followed(call, outcome, address) if isinstance(outcome, Exception) else outcome
 
-    async def _followed(self, call: Call[Any], outcome: Outcome) -> Outcome:
-        """The outcome after redirections, if there are any. No hop repeats a call that may have run."""
-        asked = await self._owner(call.route) if isinstance(outcome, Exception) else ("", 0)
+    async def _followed(self, call: Call[Any], outcome: Outcome, asked: Address) -> Outcome:
+        """The outcome of a call after redirections, if there are any. No hop repeats a call that may have run."""
         for hop in range(REDIRECTIONS_MAX):
             match redirection_in(outcome):
                 case Moved((host, port)):

@@ -15,7 +15,11 @@ from redis import exceptions as driver
 from sessioncache import errors
 from sessioncache.errors import SessionCacheError
 
-__all__ = ["TooFewReplicas", "as_session_cache_error"]
+__all__ = ["NotSent", "TooFewReplicas", "as_session_cache_error", "was_refused"]
+
+
+class NotSent(driver.ConnectionError):
+    """The caller's turn never came: the server has seen nothing of it, and will not."""
 
 
 class TooFewReplicas(driver.RedisError):
@@ -114,6 +118,22 @@ def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheEr
         mapped = kind(f"{call}: {said}" + (f" ({advice})" if advice else ""))
     mapped.__cause__ = error
     return mapped
+
+
+def was_refused(error: BaseException) -> bool:
+    """Whether a call that failed so has surely changed nothing: nobody took it, or the server said that it will not.
+
+    Scripts change nothing in front of their first write, where a server that is read-only or lacks replicas refuses.
+    """
+    if not isinstance(error, errors.BackendUnavailable | errors.BackendReadOnly):
+        return False
+    cause = error.__cause__
+    if isinstance(cause, driver.ResponseError | driver.BusyLoadingError | NotSent):
+        return True
+    # The driver raises its own error in place of the socket's.
+    return isinstance(cause, ConnectionRefusedError) or (
+        cause is not None and isinstance(cause.__cause__ or cause.__context__, ConnectionRefusedError)
+    )
 
 
 def _class_for(error: BaseException, text: str) -> type[SessionCacheError]:

@@ -23,9 +23,10 @@ from sessioncache.errors import ConfigurationError
 from sessioncache.near import NearCache
 from sessioncache.settings import Settings
 from sessioncache.telemetry import Traffic
-from sessioncache.transport.channel import Channel, NotSent, PushListener
+from sessioncache.transport.channel import Channel, PushListener
 from sessioncache.transport.clients_async import cluster_client, sentinel_clients, server_client
 from sessioncache.transport.dialling import Dialling, pack
+from sessioncache.transport.driver_errors import NotSent
 from sessioncache.transport.endpoint import Endpoint
 from sessioncache.transport.node_async import AsyncNode, Outcome
 from sessioncache.transport.slots import Address

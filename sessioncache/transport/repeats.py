@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any, Final, TypeVar
 
 from sessioncache.errors import BackendError, BackendFull, SessionCacheError
+from sessioncache.transport.driver_errors import was_refused
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 from sessioncache.wire.script import Script
@@ -35,7 +36,7 @@ UNKNOWN_MAX: Final = 4096
 class First:
     """The first attempt of a write. It may be kept for long, so it holds nothing of what was sent."""
 
-    __slots__ = ("_anchor", "_began_at_s", "_began_s", "_since_ms", "is_again", "operation", "session")
+    __slots__ = ("_anchor", "_began_at_s", "_began_s", "_since_ms", "is_again", "may_be_done", "operation", "session")
 
     def __init__(self, operation: str, session: Key, anchor: str) -> None:
         self.operation = operation
@@ -43,11 +44,21 @@ class First:
         self.session = session
         """The key of what it writes to."""
         self._anchor = anchor
-        self._began_s = time.monotonic()
-        self._began_at_s = time.time()
         self._since_ms: int | None = None
         self.is_again = False
         """Whether the caller sends again what was sent before."""
+        self.may_be_done = False
+        """Whether an attempt has failed in a way that leaves open what was done."""
+        self.begin()
+
+    def begin(self) -> None:
+        """It is about to be sent, and has surely not been done before."""
+        self._began_s = time.monotonic()
+        self._began_at_s = time.time()
+
+    def failed(self, error: BaseException) -> None:
+        """An attempt failed."""
+        self.may_be_done = self.may_be_done or not was_refused(error)
 
     def question(self) -> Call[int]:
         """What asks the server for its time; to be sent in front of each repeat, and to be told to `learn`."""
@@ -105,6 +116,9 @@ class Repeats:
         if isinstance(error, BackendFull) or (
             isinstance(error, SessionCacheError) and not isinstance(error, BackendError)
         ):
+            return
+        first.failed(error)
+        if not first.may_be_done:
             return
         with self._keeping:
             if len(self._unknown) >= UNKNOWN_MAX:

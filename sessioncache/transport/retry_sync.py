@@ -72,7 +72,7 @@ class RetryTransport:
                 is_new = first is None or not first.is_again
                 result = self._inner.call(call) if is_new else self._send_again(call, first)
             except SessionCacheError as error:
-                if not self._may_pass(error):
+                if not self._is_repeated(error, first):
                     raise
                 self._tell(call.name, error)
                 for attempt in self._attempts(call.name):
@@ -89,12 +89,26 @@ class RetryTransport:
             if session is not None and turn is not None:
                 self._turns.end(session, turn)
 
+    def _is_repeated(self, error: SessionCacheError, first: First | None) -> bool:
+        """Whether a first attempt that failed so is followed by others."""
+        if first is not None:
+            first.failed(error)
+        return self._may_pass(error)
+
     def _send_again(self, call: Call[T], first: First | None) -> T:
-        """A repeat of a write says since when it may have been done."""
+        """A repeat of a write says since when it may have been done, unless it surely was not."""
         if first is None:
             return self._inner.call(call)
-        first.learn(self._inner.call(first.question()))
-        return self._inner.call(first.marked(call))
+        if first.may_be_done:
+            first.learn(self._inner.call(first.question()))
+            call = first.marked(call)
+        else:
+            first.begin()
+        try:
+            return self._inner.call(call)
+        except BaseException as error:
+            first.failed(error)
+            raise
 
     def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together, and those that failed for a passing reason again. Each writes another session."""

@@ -12,7 +12,7 @@ from sessioncache import AsyncSessionCache, RetentionPolicy
 from sessioncache.embedded import EmbeddedCluster, EmbeddedSentinel, EmbeddedServer
 from tests.faults.conftest import SHARDS, verdict
 from tests.faults.judge import Promises
-from tests.faults.writers import Writers, fill
+from tests.faults.writers import Writers, answered, fill
 from tests.workers.conftest import WorkerProcess, until
 
 pytestmark = pytest.mark.timeout(240)
@@ -41,7 +41,7 @@ async def under_load(
     cache: AsyncSessionCache, promises: Promises, worker: WorkerProcess, fault: Callable[[], Any]
 ) -> Writers:
     """Sessions come due and agents write; something breaks; everything goes on."""
-    await cache.retention.save(RetentionPolicy(ttl_ms=HOUR_MS))
+    await answered(lambda: cache.retention.save(RetentionPolicy(ttl_ms=HOUR_MS)))
     await worker.started()
     await fill(cache, promises, KEPT)
     writers = Writers(cache, promises, sessions=AGENTS)

@@ -10,7 +10,7 @@ from sessioncache import AsyncSessionCache, BackendFull, SessionCacheError
 from sessioncache.errors import BackendTimeout, BackendUnavailable, NotFound, NotReplicated
 from tests.faults.judge import Promises
 
-__all__ = ["Writers", "fill"]
+__all__ = ["Writers", "answered", "fill"]
 
 UNANSWERED = (BackendTimeout, BackendUnavailable, NotReplicated)
 """Nobody knows whether such a write was done."""

@@ -11,7 +11,8 @@ from redis.exceptions import ConnectionError as DriverConnectionError
 from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
-from sessioncache.transport.channel import WRITE_BYTES, Channel, NotSent
+from sessioncache.transport.channel import WRITE_BYTES, Channel
+from sessioncache.transport.driver_errors import NotSent
 from tests.transport.virtual import VirtualLoop, Wire
 
 Story = Callable[[], Coroutine[Any, Any, None]]
@@ -493,8 +494,7 @@ def test_nothing_asked_is_nothing_sent(loop: VirtualLoop) -> None:
 
     async def story() -> None:
         channel, wire = connect()
-        assert await channel.exchange([]) == []
-        assert wire.writes == []
+        assert (await channel.exchange([]), wire.writes) == ([], [])
         channel.close()
 
     loop.play(story)

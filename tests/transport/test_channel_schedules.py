@@ -14,8 +14,9 @@ from redis.exceptions import ConnectionError as DriverConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
-from sessioncache.transport.channel import Channel, NotSent
+from sessioncache.transport.channel import Channel
 from sessioncache.transport.dialling import pack
+from sessioncache.transport.driver_errors import NotSent
 from tests.transport.virtual import ScriptedServer, VirtualLoop, Wire, reply_to, token_in
 
 FORMS = ["bulk", "bulk", "status", "error", "nested", "error inside", "huge"]
