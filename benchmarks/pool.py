@@ -28,7 +28,7 @@ START_LIMIT_S: Final = 120
 END_LIMIT_S: Final = 60
 POLL_S: Final = 0.05
 HOLD_MS: Final = 300_000
-NICENESS: Final = 5
+NICENESS: Final = 19
 STARTED: Final = '"health": '
 
 
