@@ -174,6 +174,24 @@ async def test_a_failing_store_leaves_the_object_alone(engine: Engine, namespace
         assert await stored_texts(cache) == ["1", "2"]
 
 
+async def save_unknown(
+    store: AsyncRuntimePersistence,
+    session: RuntimeSession,
+    faulty: AsyncFaultyTransport,
+    fault: str,
+    theirs: AsyncSessionCache,
+) -> None:
+    """A save whose answer is lost, or that is refused, until others have written so much that nobody knows which."""
+    getattr(faulty.faults, fault)("sessions.save", times=99)
+    with pytest.raises((BackendTimeout, BackendUnavailable)):
+        await store.save_runtime_session(session)
+    faulty.faults.clear()
+    for number in range(16):
+        await theirs.transcripts.append("run", {"role": "user", "content": f"theirs {number}"})
+    with pytest.raises(OutcomeUnknown):
+        await store.save_runtime_session(session)
+
+
 @pytest.mark.engines("valkey", "fakeredis")
 @pytest.mark.parametrize("fault", ["lose_reply", "refuse"])
 async def test_a_save_that_may_be_forgotten_is_made_up_later(engine: Engine, namespace: str, fault: str) -> None:
@@ -185,14 +203,7 @@ async def test_a_save_that_may_be_forgotten_is_made_up_later(engine: Engine, nam
         session = RuntimeSession(id="run", messages=said("old"))
         await store.save_runtime_session(session)
         session.messages += said("mine")
-        getattr(faulty.faults, fault)("sessions.save", times=99)
-        with pytest.raises((BackendTimeout, BackendUnavailable)):
-            await store.save_runtime_session(session)
-        faulty.faults.clear()
-        for number in range(16):
-            await theirs.transcripts.append("run", {"role": "user", "content": f"theirs {number}"})
-        with pytest.raises(OutcomeUnknown):
-            await store.save_runtime_session(session)
+        await save_unknown(store, session, faulty, fault, theirs)
         await store.save_runtime_session(session)
         texts = await stored_texts(cache)
         assert sorted(texts) == sorted(["old", "mine", *[f"theirs {number}" for number in range(16)]])
@@ -206,28 +217,17 @@ async def test_what_others_took_away_is_not_brought_back(engine: Engine, namespa
     faulty = AsyncFaultyTransport(lowest)
     async with AsyncSessionCache(faulty, settings) as cache, AsyncSessionCache(lowest, settings) as theirs:
         store = AsyncRuntimePersistence(cache)
-
-        async def save_unknown(session: RuntimeSession) -> None:
-            getattr(faulty.faults, fault)("sessions.save", times=99)
-            with pytest.raises((BackendTimeout, BackendUnavailable)):
-                await store.save_runtime_session(session)
-            faulty.faults.clear()
-            for number in range(16):
-                await theirs.transcripts.append("run", {"role": "user", "content": f"theirs {number}"})
-            with pytest.raises(OutcomeUnknown):
-                await store.save_runtime_session(session)
-
         session = RuntimeSession(id="run", messages=said("old", "secret"))
         await store.save_runtime_session(session)
         await theirs.transcripts.save("run", [{"role": "user", "content": "cleared"}])
         session.messages += said("mine")
-        await save_unknown(session)
+        await save_unknown(store, session, faulty, fault, theirs)
         session.messages += said("more")
         await store.save_runtime_session(session)
         texts = await stored_texts(cache)
         assert sorted(texts) == sorted(["cleared", "mine", "more", *[f"theirs {number}" for number in range(16)]])
         session.messages += said("last")
-        await save_unknown(session)
+        await save_unknown(store, session, faulty, fault, theirs)
         await theirs.sessions.delete("run")
         for _ in range(2):
             with pytest.raises(SessionGone):
@@ -246,14 +246,7 @@ async def test_a_rewrite_that_may_be_forgotten_is_made_up_later(engine: Engine, 
         session = RuntimeSession(id="run", messages=said("old", "kept"))
         await store.save_runtime_session(session)
         session.messages = said("edited", "kept", "mine")
-        getattr(faulty.faults, fault)("sessions.save", times=99)
-        with pytest.raises((BackendTimeout, BackendUnavailable)):
-            await store.save_runtime_session(session)
-        faulty.faults.clear()
-        for number in range(16):
-            await theirs.transcripts.append("run", {"role": "user", "content": f"theirs {number}"})
-        with pytest.raises(OutcomeUnknown):
-            await store.save_runtime_session(session)
+        await save_unknown(store, session, faulty, fault, theirs)
         for _ in range(2):
             await store.save_runtime_session(session)
         texts = await stored_texts(cache)
