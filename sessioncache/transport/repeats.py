@@ -36,7 +36,7 @@ UNKNOWN_MAX: Final = 4096
 class First:
     """The first attempt of a write. It may be kept for long, so it holds nothing of what was sent."""
 
-    __slots__ = ("_anchor", "_began_at_s", "_began_s", "_since_ms", "is_again", "may_be_done", "operation", "session")
+    __slots__ = ("_anchor", "_began_at_s", "_began_s", "_since_ms", "may_be_done", "operation", "session")
 
     def __init__(self, operation: str, session: Key, anchor: str) -> None:
         self.operation = operation
@@ -45,8 +45,6 @@ class First:
         """The key of what it writes to."""
         self._anchor = anchor
         self._since_ms: int | None = None
-        self.is_again = False
-        """Whether the caller sends again what was sent before."""
         self.may_be_done = False
         """Whether an attempt has failed in a way that leaves open what was done."""
         self.begin()
@@ -88,7 +86,10 @@ class Repeats:
         self._keeping = Lock()
 
     def begin(self, call: Call[Any]) -> First | None:
-        """A write is about to be sent; None where the server remembers no operation id of it."""
+        """The first attempt of a write that is about to be sent, maybe by its caller's will once more.
+
+        None where the server remembers no operation id of it.
+        """
         target = call.target
         if not isinstance(target, Script) or not target.is_remembered:
             return None
@@ -96,7 +97,6 @@ class Repeats:
         if self._unknown:
             known = self._unknown.get((session, operation))
             if known is not None:
-                known.is_again = True
                 return known
         return First(operation, session, self._answered.get(session, ""))
 
@@ -106,7 +106,7 @@ class Repeats:
             # To have no anchor is safe, and writes that are repeated are few.
             self._answered.clear()
         self._answered[first.session] = first.operation
-        if first.is_again:
+        if first.may_be_done:
             with self._keeping:
                 self._unknown.pop((first.session, first.operation), None)
 

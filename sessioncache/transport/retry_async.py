@@ -68,7 +68,7 @@ class AsyncRetryTransport:
             first = self._repeats.begin(call)
         try:
             try:
-                is_new = first is None or not first.is_again
+                is_new = first is None or not first.may_be_done
                 result = await (self._inner.call(call) if is_new else self._send_again(call, first))
             except SessionCacheError as error:
                 if not self._is_repeated(error, first):
@@ -133,7 +133,7 @@ class AsyncRetryTransport:
     async def _send_many(self, calls: Sequence[Call[Any]], firsts: Sequence[First | None]) -> list[Any]:
         results: list[Any]
         try:
-            again = [first if first is not None and first.is_again else None for first in firsts]
+            again = [first if first is not None and first.may_be_done else None for first in firsts]
             if any(again):
                 results = await self._send_many_again(calls, again)
             else:

@@ -466,7 +466,6 @@ def test_threads_fail_together() -> None:
         for number in range(UNKNOWN_MAX):
             first = First(f"{thread}-{number}", session, "")
             repeats.fail(first, BackendTimeout("the answer was lost"))
-            first.is_again = True
             if number % 3 == 0:
                 repeats.end(first)
 
