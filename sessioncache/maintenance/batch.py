@@ -1,7 +1,7 @@
 """The loop that every job shares: bounded batches, the lease renewed between them, an end at the limit.
 
 The rule of this module: a job holds a shard for one batch at a time. Between two batches it may be stopped, and it
-learns whether its lease was taken over; within a batch the fencing token in every script refuses whoever comes late.
+holds on to its lease; the fencing token in every script refuses whoever has lost it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class RunOptions(TypedDict):
     lease: NotRequired[ShardLease | None]
     """On the shard; None, as without it: nobody else is kept out, and nobody's work is refused."""
     lease_ttl_ms: NotRequired[int]
-    """How long the lease is renewed for after each batch; `LEASE_TTL_MS` without it."""
+    """How long the lease is held without being renewed; `LEASE_TTL_MS` without it."""
     progress: NotRequired[Progress | None]
     """Called after every batch."""
     dry_run: NotRequired[bool]
@@ -112,12 +112,12 @@ class Batches:
         self._paced = paced
         self._seen = report.examined
         self._changed = report.changed
-        self._began = perf_counter()
+        self._began = self._renewed = perf_counter()
 
     @contextmanager
     def timed(self) -> Iterator[Report]:
         """Note in the report how long the run took, also where it fails."""
-        started = self._began = perf_counter()
+        started = self._began = self._renewed = perf_counter()
         pacing = _pacing(self._cache)
         pacing.together += self._paced
         try:
@@ -133,7 +133,7 @@ class Batches:
         return max(0, min(batch, self._limit - self.report.examined))
 
     async def ended(self) -> None:
-        """After each batch: tell the progress and the log, make way for others, and hold on to the lease.
+        """After each batch: tell the progress and the log, make way for others, and hold on to the lease in time.
 
         Raises:
             LeaseLost: somebody else has taken the shard over.
@@ -153,9 +153,20 @@ class Batches:
             self._progress(report)
         if self._paced:
             await self._make_way(sessions)
+        # Batches are many, and short.
+        if perf_counter() - self._renewed > self._lease_ttl_ms / 10_000:
+            await self.hold()
+        self._began = perf_counter()
+
+    async def hold(self) -> None:
+        """Hold on to the lease: before what is done without a look at it, and after what took long.
+
+        Raises:
+            LeaseLost: somebody else has taken the shard over.
+        """
         if self.lease is not None:
             self.lease = await self._cache.upkeep.renew(self.lease, ttl_ms=self._lease_ttl_ms)
-        self._began = perf_counter()
+            self._renewed = perf_counter()
 
     async def _make_way(self, sessions: int) -> None:
         pacing, job = _pacing(self._cache), self.report.job

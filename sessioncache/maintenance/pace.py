@@ -6,9 +6,9 @@ of this: batches become smaller, and rests longer. Calm or not, a batch is never
 at least as long: agents whose calls are quick wait for one small batch at most, and most of them for none.
 
 ```
-a session of a batch takes   usual ──────┐ twice as long ┌───── usual ─────
-sessions in a batch          160 160 160 80  50  50  67   90 121 160
-rest, in times of the batch    1   1   1  2   4   4  2.7 1.8 1.2   1
+a session of a batch takes   usual ─────┐ much longer ┌───── usual ─────
+sessions in a batch          60  60  60  30  15  10  14  19  26  35  47  60
+rest, in times of the batch   1   1   1   2   4   4  2.7 1.8 1.2  1   1   1
 ```
 """
 
@@ -22,11 +22,12 @@ __all__ = ["BATCH", "BATCH_MIN", "Pace", "next_pace"]
 BATCH: Final = 500
 """Most sessions in one round trip."""
 
-BATCH_MIN: Final = 50
-"""Fewest: work goes on, however busy the server is."""
+BATCH_MIN: Final = 10
+"""Fewest: work goes on, however busy the server is. Fewer that are left at an end are judged as if they were so many,
+for most of what they take is the way there and back."""
 
-BATCH_S: Final = 0.008
-"""What a batch may usually take."""
+BATCH_S: Final = 0.003
+"""What a batch may usually take: a call of an agent that meets one of each of four workers waits 12 ms."""
 
 REST_MIN: Final = 1.0
 REST_MAX: Final = 4.0
@@ -39,9 +40,6 @@ SLOW: Final = 2.0
 
 SLACK_S: Final = 0.002
 """A batch that takes no longer than this beyond the usual is not slow: that much is chance."""
-
-FEW: Final = 16
-"""Fewer sessions take as long as so many: most of it is the way there and back."""
 
 GROWTH: Final = 4 / 3
 CALMING: Final = 2 / 3
@@ -78,7 +76,7 @@ def next_pace(pace: Pace, *, sessions: int, took_s: float, together: int = 1) ->
         return pace
     if sessions <= 0:
         return replace(pace, pause_s=_pause_s(took_s, pace.rest, together))
-    counted = max(sessions, FEW)
+    counted = max(sessions, BATCH_MIN)
     each_s = took_s / counted
     usual_s = pace.usual_s or each_s
     is_slow = took_s > SLOW * usual_s * counted + SLACK_S

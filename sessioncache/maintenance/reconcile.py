@@ -82,7 +82,7 @@ async def run(cache: AsyncSessionCache, shard: int, **options: Unpack[RunOptions
             shard,
             batches,
             after=begun.at if begun.list == LINKS else "",
-            reached=lambda row: tally.reached(Place(LINKS, row)),
+            reached=lambda row: tally.keep(Place(LINKS, row)),
         )
         await tally.end()
         return report
@@ -161,6 +161,7 @@ async def _walk_users(cache: AsyncSessionCache, shard: int, batches: Batches, ta
         if len(entries) < size:
             return True
         await tally.reached(Place(USERS, after))
+    await tally.keep(Place(USERS, after))
     return not await cache.upkeep.by_user(shard, after=after, limit=1)
 
 
@@ -175,7 +176,7 @@ async def _walk_list(cache: AsyncSessionCache, shard: int, batches: Batches, tal
         while unknown:
             size = batches.room
             if not size:
-                await tally.reached(replace(place, at=str(before)))
+                await tally.keep(replace(place, at=str(before)))
                 return False
             await _compare(cache, shard, batches, tally.count, dict.fromkeys(unknown[:size]))
             await batches.ended()
@@ -184,7 +185,7 @@ async def _walk_list(cache: AsyncSessionCache, shard: int, batches: Batches, tal
             break
         if page % PAGES == 0:
             await batches.ended()
-            await tally.reached(replace(place, at=str(cursor)))
+            await tally.keep(replace(place, at=str(cursor)))
     return True
 
 

@@ -218,8 +218,9 @@ class _Summaries:
             summary: JSONObject | None = {}
         else:
             summary = await self._ask(head)
-            # It took its time: is the shard still ours?
             await self.batches.ended()
+            # It took its time: is the shard still ours?
+            await self.batches.hold()
         if summary is None:
             report.add("summariser_failed")
         elif self.batches.dry_run or await self._swap(head, summary):

@@ -28,6 +28,9 @@ from sessioncache.upkeep.models import COUNTED, SealedSize
 
 __all__ = ["LINKS", "USERS", "Place", "ShardTally"]
 
+PART: Final = 500
+"""So many sessions are counted before they are kept: a run that dies leaves no more to be counted again."""
+
 PARTS: Final = 20
 """Parts that are read at once: the counts of about 10,000 sessions."""
 
@@ -74,6 +77,15 @@ class ShardTally:
             self.count.newest, _ = await self._cache.upkeep.changes(self._shard, after=0, limit=0)
 
     async def reached(self, place: Place) -> None:
+        """Keep it, if that is much since the last time.
+
+        Raises:
+            LeaseLost: somebody else has taken the shard over.
+        """
+        if len(self.count.fresh) >= PART:
+            await self.keep(place)
+
+    async def keep(self, place: Place) -> None:
         """Keep what was counted since the last time, and where a run that is cut off now goes on.
 
         Raises:
@@ -91,7 +103,7 @@ class ShardTally:
     async def passed(self, place: Place) -> None:
         """The same, where something is kept already: a small shard is walked through without that."""
         if self._length:
-            await self.reached(place)
+            await self.keep(place)
 
     async def end(self) -> None:
         """Forget it: the run came to the end of the shard."""

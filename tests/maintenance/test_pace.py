@@ -29,7 +29,7 @@ def test_a_slow_batch_makes_the_next_one_smaller_and_the_rest_longer() -> None:
     slow = after(calm, 1, each_s=3 * EACH_S)
     assert slow.batch == calm.batch // 2
     assert slow.rest == 2 * calm.rest
-    slowest = after(slow, 10, each_s=5 * EACH_S)
+    slowest = after(slow, 3, each_s=10 * EACH_S)
     assert (slowest.batch, slowest.rest) == (BATCH_MIN, REST_MAX)
 
 
@@ -48,7 +48,7 @@ def test_what_is_slow_for_long_becomes_usual() -> None:
 
 
 def test_a_batch_is_never_long() -> None:
-    """Calm or not, a batch takes about 8 ms at most, as long as that is 50 sessions or more."""
+    """Calm or not, a batch takes about 3 ms at most, as long as that is 10 sessions or more."""
     assert after(Pace(), 50, each_s=EACH_S).batch == pytest.approx(BATCH_S / EACH_S, abs=1)
     assert after(Pace(), 50, each_s=0.000001).batch == BATCH
     assert after(Pace(), 50, each_s=0.01).batch == BATCH_MIN

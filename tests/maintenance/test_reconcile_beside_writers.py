@@ -170,6 +170,7 @@ async def test_any_schedule_ends_with_exact_totals_and_lists(
     ]:
         monkeypatch.setattr(module, name, value)
     size = play.chance.choice([1, 2, 3, 7])
+    monkeypatch.setattr(tally, "PART", play.chance.choice([1, 8]))
     monkeypatch.setattr(batch, "pace_of", lambda _cache, _job: Pace(batch=size))
     for _ in range(play.chance.randint(20, 80)):
         await play.write()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sessioncache import AsyncSessionCache, LeaseLost
-from sessioncache.maintenance import batch, reconcile
+from sessioncache.maintenance import batch, reconcile, tally
 from sessioncache.maintenance.pace import Pace
 from tests.maintenance.conftest import Surgeon
 
@@ -38,8 +38,9 @@ class CutOff(Exception):
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch is five sessions."""
+    """A batch is five sessions, and so is what is kept at once."""
     monkeypatch.setattr(batch, "pace_of", lambda _cache, _job: Pace(batch=BATCH))
+    monkeypatch.setattr(tally, "PART", BATCH)
 
 
 async def fill(cache: AsyncSessionCache, count: int) -> None:
