@@ -135,11 +135,16 @@ class EmbeddedSentinel:
         return self.master()
 
     def wait_for_promotion(self, lost: EmbeddedServer, *, timeout_s: float = FORM_LIMIT_S) -> None:
-        """After the master was killed or paused: wait until every running Sentinel names another that is a master."""
+        """After the master was killed or paused: wait until every running Sentinel names another that is a master.
+
+        They name it before they are done with the failover: that is waited for, too.
+        """
 
         def promoted() -> bool:
-            seen = {self._master_seen_by(sentinel).port for sentinel in self.sentinels if sentinel.running}
-            return len(seen) == 1 and lost.port not in seen and _role(self.master()) == b"master"
+            running = [sentinel for sentinel in self.sentinels if sentinel.running]
+            seen = {self._master_seen_by(sentinel).port for sentinel in running}
+            done = all(self._state(sentinel).get("flags") == "master" for sentinel in running)
+            return len(seen) == 1 and lost.port not in seen and done and _role(self.master()) == b"master"
 
         wait_for(promoted, f"a replica to replace the master on port {lost.port}", timeout_s=timeout_s)
 
@@ -183,11 +188,15 @@ class EmbeddedSentinel:
 
     def _is_formed(self) -> bool:
         for sentinel in self.sentinels:
-            state = _pairs(sentinel.command("SENTINEL", "MASTER", self.service))
+            state = self._state(sentinel)
             known = (state.get("flags"), state.get("num-slaves"), state.get("num-other-sentinels"))
             if known != ("master", str(len(self.nodes) - 1), str(len(self.sentinels) - 1)):
                 return False
         return _text(self.nodes[0].command("INFO", "replication")).count("state=online") == len(self.nodes) - 1
+
+    def _state(self, sentinel: EmbeddedServer) -> dict[str, str]:
+        """What a Sentinel says of the master."""
+        return _pairs(sentinel.command("SENTINEL", "MASTER", self.service))
 
     def _master_seen_by(self, sentinel: EmbeddedServer) -> EmbeddedServer:
         match sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service):

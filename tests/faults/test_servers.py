@@ -93,8 +93,19 @@ async def test_sentinel_fails_over(namespace: str, start: Start, promises: Promi
                 group.bring_back(lost)
 
             await under_load(cache, promises, worker, fault)
+            # A busy machine makes Sentinel fail over once more. What was swept meanwhile by the one that is left is not
+            # in the other, and has to be swept again; until that one is told, there are two that say they are masters.
+            await until(lambda: _has_one_master(group), "one master is left")
+            await until(lambda: swept(cache), "all that is due is swept there")
             await worker.end()
             await verdict(cache, [group.master()], promises)
+
+
+async def _has_one_master(group: EmbeddedSentinel) -> bool:
+    """Whether the node that the Sentinels name is the only one that takes writes."""
+    roles = {node.port: node.command("ROLE") for node in group.nodes}
+    masters = [port for port, role in roles.items() if isinstance(role, list) and role[0] == b"master"]
+    return masters == [group.master().port]
 
 
 async def test_a_primary_of_a_cluster_is_killed(namespace: str, start: Start, promises: Promises) -> None:
