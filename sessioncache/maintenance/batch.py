@@ -30,6 +30,9 @@ log = logging.getLogger("sessioncache.maintenance")
 LEASE_TTL_MS: Final = 30_000
 """How long a lease is held without being renewed."""
 
+LOG_EVERY_S: Final = 1.0
+"""A line of a run's log tells of all batches since the one before it, but for a log of everything."""
+
 Progress: TypeAlias = Callable[[Report], None]
 """Called after every batch with the report so far; it must be quick."""
 
@@ -111,7 +114,8 @@ class Batches:
         self._progress = progress
         self._paced = paced
         self._seen = report.examined
-        self._changed = report.changed
+        self._told = report.examined, report.changed
+        self._told_at = -LOG_EVERY_S
         self._began = self._renewed = perf_counter()
 
     @contextmanager
@@ -124,6 +128,7 @@ class Batches:
             yield self.report
         finally:
             pacing.together -= self._paced
+            self._log(is_last=True)
             self.report.duration_s = perf_counter() - started
 
     @property
@@ -140,15 +145,9 @@ class Batches:
         """
         report = self.report
         report.batches += 1
-        sessions, changed = report.examined - self._seen, report.changed - self._changed
-        self._seen, self._changed = report.examined, report.changed
-        fields = {"job": report.job, "namespace": self._cache.keys.namespace, "shard": report.shard}
-        fields |= {"batch": report.batches, "examined": sessions, "changed": changed}
-        log.log(
-            logging.INFO if changed else logging.DEBUG,
-            "batch",
-            extra={"fields": fields | ({"dry_run": True} if self.dry_run else {})},
-        )
+        sessions = report.examined - self._seen
+        self._seen = report.examined
+        self._log()
         if self._progress is not None:
             self._progress(report)
         if self._paced:
@@ -157,6 +156,22 @@ class Batches:
         if perf_counter() - self._renewed > self._lease_ttl_ms / 10_000:
             await self.hold()
         self._began = perf_counter()
+
+    def _log(self, *, is_last: bool = False) -> None:
+        """Say what was done since the last line: of every batch to who wants to know all, else of a second."""
+        report = self.report
+        examined, changed = report.examined - self._told[0], report.changed - self._told[1]
+        now, of_all = perf_counter(), log.isEnabledFor(logging.DEBUG) and not is_last
+        if not of_all and not (changed and (is_last or now - self._told_at >= LOG_EVERY_S)):
+            return
+        self._told, self._told_at = (report.examined, report.changed), now
+        fields = {"job": report.job, "namespace": self._cache.keys.namespace, "shard": report.shard}
+        fields |= {"batch": report.batches, "examined": examined, "changed": changed}
+        log.log(
+            logging.INFO if changed else logging.DEBUG,
+            "batch",
+            extra={"fields": fields | ({"dry_run": True} if self.dry_run else {})},
+        )
 
     async def hold(self) -> None:
         """Hold on to the lease: before what is done without a look at it, and after what took long.
