@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +19,7 @@ from sessioncache.telemetry import ConnectionState, TelemetryHook
 from sessioncache.transcripts._async import AsyncTranscripts
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.transport.connect_async import connect, stack, wrap_client
+from sessioncache.transport.repeats import Repeats
 from sessioncache.transport.watch_async import AsyncWatchTransport
 from sessioncache.types import SessionId, check_session_id
 from sessioncache.wire.codec import Codec
@@ -53,7 +54,8 @@ class AsyncSessionCache:
     """A session store: one namespace on one Redis or Valkey, shared by any number of processes.
 
     Make one a process with `from_url`, and use it from any number of tasks. It connects at its first call, or on
-    entering `async with`; close it with `aclose`, or by leaving.
+    entering `async with`; close it with `aclose`, or by leaving. It serves one event loop at a time: a further one may
+    use it when the one before has stopped.
     """
 
     def __init__(
@@ -91,7 +93,12 @@ class AsyncSessionCache:
         self._claims = True
         self.connection = ConnectionState() if connection is None else connection
         """How the connection stands, by the calls that were made."""
-        self._transport = AsyncWatchTransport(stack(transport, settings, self._prepare, hooks), self.connection)
+        self._connect: Callable[[], AsyncTransport] | None = None
+        """Makes the lowest transport anew, for another event loop; None where the caller gave it."""
+        self._hooks = tuple(hooks)
+        self._repeats = Repeats()
+        self._is_stacked = False
+        self._transport = AsyncWatchTransport(self._stacked, self.connection)
         codec = codec or codec_of(settings)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         self._values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
@@ -237,8 +244,10 @@ class AsyncSessionCache:
         """
         settings = make_settings(url, namespace, options)
         near, connection = NearCache.of(settings), ConnectionState()
-        transport = connect(settings, near, connection.traffic)
-        return cls(transport, settings, codec=codec, hooks=hooks, near=near, connection=connection)
+        again = partial(connect, settings, near, connection.traffic)
+        made = cls(again(), settings, codec=codec, hooks=hooks, near=near, connection=connection)
+        made._connect = again
+        return made
 
     @classmethod
     async def find(
@@ -270,7 +279,8 @@ class AsyncSessionCache:
         """
         settings = make_settings(url, namespace, options)
         near, connection = NearCache.of(settings), ConnectionState()
-        transport = connect(settings, near, connection.traffic)
+        again = partial(connect, settings, near, connection.traffic)
+        transport = again()
         try:
             shards = await AsyncNamespaces(Keyspace(settings.namespace, 1)).shard_count(transport)
         except BaseException:
@@ -282,6 +292,7 @@ class AsyncSessionCache:
         settings = settings.model_copy(update={"shards": shards})
         found = cls(transport, settings, codec=codec, hooks=hooks, near=near, connection=connection)
         found._claims = False
+        found._connect = again
         return found
 
     @classmethod
@@ -314,6 +325,16 @@ class AsyncSessionCache:
         """
         await self.stats.shards()
         return self
+
+    def _stacked(self) -> AsyncTransport:
+        """What carries calls: again, with new connections, for each further event loop."""
+        if self._is_stacked:
+            if self.near is not None:
+                self.near.clear()
+            if self._connect is not None:
+                self._lowest = self._connect()
+        self._is_stacked = True
+        return stack(self._lowest, self.settings, self._prepare, self._hooks, self._repeats)
 
     async def _prepare(self, transport: AsyncTransport) -> None:
         self.server = await AsyncNamespaces(self.keys).open(transport, claim=self._claims)

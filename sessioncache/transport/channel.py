@@ -17,8 +17,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from math import inf
+from socket import SHUT_RDWR
 from typing import Any, Final, Protocol, cast
 
 import hiredis
@@ -176,6 +178,23 @@ class Channel(asyncio.Protocol):
         """Close at once: whoever waits hears that the connection was lost."""
         self._traffic.end(self, lost=False)
         self._give_up(DriverConnectionError("it was closed on this side"))
+
+    def abandon(self) -> None:
+        """Let go of the connection where its loop was closed before it: nobody waits, and the loop cannot close it."""
+        if self.lost is not None:
+            return
+        self.lost = DriverConnectionError("its event loop was closed")
+        self._traffic.end(self, lost=False)
+        transport, self._transport = self._transport, None
+        connected = transport.get_extra_info("socket") if transport is not None else None
+        if connected is not None:
+            # The socket itself is closed with the transport, which nobody holds any more.
+            with suppress(OSError):
+                connected.shutdown(SHUT_RDWR)
+        for places in (self._places, self._unsent, self._queue):
+            places.clear()
+        if self._listener is not None:
+            self._listener.on_lost()
 
     def retire(self) -> None:
         """Close as soon as nobody waits for an answer any more."""

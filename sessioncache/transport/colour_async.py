@@ -7,7 +7,9 @@ from here, so that generating the twin stays a matter of words.
 from __future__ import annotations
 
 import asyncio
+from asyncio import AbstractEventLoop as Loop
 from asyncio import Lock, Semaphore
+from asyncio import get_running_loop as running_loop
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ from redis.exceptions import ReadOnlyError
 
 __all__ = [
     "Lock",
+    "Loop",
     "QuickConnection",
     "QuickSSLConnection",
     "QuickSentinelConnection",
@@ -26,6 +29,7 @@ __all__ = [
     "Semaphore",
     "driver_timeout_s",
     "gather",
+    "running_loop",
     "sleep_ms",
     "time_limit",
 ]

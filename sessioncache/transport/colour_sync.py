@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock, Semaphore
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from redis import Connection, SSLConnection
 from redis import UnixDomainSocketConnection as QuickUnixConnection
@@ -15,6 +15,7 @@ from redis.sentinel import SentinelManagedSSLConnection as QuickSentinelSSLConne
 
 __all__ = [
     "Lock",
+    "Loop",
     "QuickConnection",
     "QuickSSLConnection",
     "QuickSentinelConnection",
@@ -23,6 +24,7 @@ __all__ = [
     "Semaphore",
     "driver_timeout_s",
     "gather",
+    "running_loop",
     "sleep_ms",
     "time_limit",
 ]
@@ -64,6 +66,18 @@ def time_limit(limit_ms: float) -> AbstractContextManager[None]:  # noqa: ARG001
 def gather(*results: T) -> list[T]:
     """The results, which were computed one after the other."""
     return list(results)
+
+
+class Loop(Protocol):
+    """An event loop, of which there is none here."""
+
+    def is_running(self) -> bool:
+        """Whether it runs."""
+
+
+def running_loop() -> Loop | None:
+    """None: threads share all that a cache has."""
+    return None
 
 
 def sleep_ms(duration_ms: float) -> None:

@@ -27,6 +27,7 @@ from sessioncache.transport.node_async import AsyncNode
 from sessioncache.transport.opening_async import AsyncOpeningTransport
 from sessioncache.transport.pooled_async import pooled, wait_for
 from sessioncache.transport.redis_async import AsyncRedisTransport
+from sessioncache.transport.repeats import Repeats
 from sessioncache.transport.retry_async import AsyncRetryTransport
 
 __all__ = ["connect", "stack", "wrap_client"]
@@ -69,11 +70,19 @@ def wrap_client(client: Redis, settings: Settings) -> AsyncTransport:
 
 
 def stack(
-    lowest: AsyncTransport, settings: Settings, prepare: AsyncPrepare, hooks: Sequence[TelemetryHook]
+    lowest: AsyncTransport,
+    settings: Settings,
+    prepare: AsyncPrepare,
+    hooks: Sequence[TelemetryHook],
+    repeats: Repeats,
 ) -> AsyncTransport:
     """The wrappers around a lowest transport, outermost first in the drawing above."""
     opening = AsyncOpeningTransport(lowest, prepare)
     retrying = AsyncRetryTransport(
-        opening, call_timeout_ms=settings.call_timeout_ms, wait_max_ms=settings.retry_wait_max_ms, hooks=hooks
+        opening,
+        call_timeout_ms=settings.call_timeout_ms,
+        wait_max_ms=settings.retry_wait_max_ms,
+        hooks=hooks,
+        repeats=repeats,
     )
     return AsyncInstrumentTransport(retrying, hooks) if hooks else retrying

@@ -28,6 +28,7 @@ from sessioncache.transport.node_sync import Node
 from sessioncache.transport.opening_sync import OpeningTransport
 from sessioncache.transport.pooled_sync import pooled, wait_for
 from sessioncache.transport.redis_sync import RedisTransport
+from sessioncache.transport.repeats import Repeats
 from sessioncache.transport.retry_sync import RetryTransport
 
 __all__ = ["connect", "stack", "wrap_client"]
@@ -69,10 +70,20 @@ def wrap_client(client: Redis, settings: Settings) -> Transport:
     return RedisTransport(node)
 
 
-def stack(lowest: Transport, settings: Settings, prepare: Prepare, hooks: Sequence[TelemetryHook]) -> Transport:
+def stack(
+    lowest: Transport,
+    settings: Settings,
+    prepare: Prepare,
+    hooks: Sequence[TelemetryHook],
+    repeats: Repeats,
+) -> Transport:
     """The wrappers around a lowest transport, outermost first in the drawing above."""
     opening = OpeningTransport(lowest, prepare)
     retrying = RetryTransport(
-        opening, call_timeout_ms=settings.call_timeout_ms, wait_max_ms=settings.retry_wait_max_ms, hooks=hooks
+        opening,
+        call_timeout_ms=settings.call_timeout_ms,
+        wait_max_ms=settings.retry_wait_max_ms,
+        hooks=hooks,
+        repeats=repeats,
     )
     return InstrumentTransport(retrying, hooks) if hooks else retrying

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -317,9 +316,11 @@ class MultiplexNode(AsyncNode):
 
 def _dismiss(channel: Channel) -> None:
     """Close a connection, which may live on another loop."""
-    # The other loop may have been closed already, and its connections with it.
-    with suppress(RuntimeError):
+    try:
         channel.loop.call_soon_threadsafe(channel.close)
+    except RuntimeError:
+        # The other loop has been closed, but not its connections.
+        channel.abandon()
 
 
 def _commands(

@@ -38,7 +38,13 @@ class RetryTransport:
     """Repeats what failed for reasons that pass."""
 
     def __init__(
-        self, inner: Transport, *, call_timeout_ms: int, wait_max_ms: int, hooks: Sequence[TelemetryHook] = ()
+        self,
+        inner: Transport,
+        *,
+        call_timeout_ms: int,
+        wait_max_ms: int,
+        hooks: Sequence[TelemetryHook] = (),
+        repeats: Repeats | None = None,
     ) -> None:
         """Wrap a transport.
 
@@ -47,13 +53,14 @@ class RetryTransport:
             call_timeout_ms: no attempt begins after this time.
             wait_max_ms: longest pause; pauses are random, up to 10 ms, 20 ms, 40 ms …
             hooks: hear of every repeat.
+            repeats: what is known of earlier writes.
         """
         self._inner = inner
         self._call_timeout_ms = call_timeout_ms
         self._wait_max_ms = wait_max_ms
         self._hooks = tuple(hooks)
         self._turns = Turns(WINDOW)
-        self._repeats = Repeats()
+        self._repeats = Repeats() if repeats is None else repeats
         self._is_closed = False
 
     def call(self, call: Call[T]) -> T:

@@ -1,16 +1,22 @@
 # Generated from sessioncache/transport/watch_async.py by scripts/unasync.py; edit that file and run `make sync`.
 """A wrapper that notes how the connection stands: what is on its way, and how the last call ended.
 
-The rule of this module: it observes. It changes no call and no answer, and waits for nothing.
+The rule of this module: it observes. It changes no call and no answer, and waits for nothing. It also sees where calls
+come from: connections, locks and all who wait belong to one event loop. Where that has ended, what it wraps is made
+anew for the next one; while it runs, another one is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+import os
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any, Final, TypeVar
 
+from sessioncache.errors import BackendUnavailable, ConfigurationError
 from sessioncache.telemetry import ConnectionState
 from sessioncache.transport.base import Transport
+from sessioncache.transport.colour_sync import Loop, running_loop
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -18,16 +24,32 @@ __all__ = ["WatchTransport"]
 
 T = TypeVar("T")
 
+CLOSED: Final[Any] = object()
+"""Where a cache is that was closed."""
+
 
 class WatchTransport:
     """Tells a ConnectionState of every call."""
 
-    def __init__(self, inner: Transport, state: ConnectionState) -> None:
-        self._inner = inner
+    def __init__(self, make: Callable[[], Transport], state: ConnectionState) -> None:
+        """Wrap what carries calls.
+
+        Args:
+            make: makes it, now and for each further event loop; who calls it again uses the former no more.
+            state: is told of every call.
+        """
+        self._make = make
+        self._inner = make()
         self._state = state
+        self._loop: Loop | None = None
+        """The event loop that this is used by; None at first, and in sync code."""
+        self._process = os.getpid()
+        self._moving = Lock()
 
     def call(self, call: Call[T]) -> T:
         """Send one call and note how it ended."""
+        if running_loop() is not self._loop:
+            self._move()
         writes = int(call.writes)
         self._state.begin(1 - writes, writes)
         try:
@@ -40,6 +62,8 @@ class WatchTransport:
 
     def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together and note how they ended: the first error counts."""
+        if running_loop() is not self._loop:
+            self._move()
         writes = sum(call.writes for call in calls)
         reads = len(calls) - writes
         self._state.begin(reads, writes)
@@ -53,9 +77,36 @@ class WatchTransport:
 
     def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:
         """Wait for the streams; waiting is not work and is not noted."""
+        if running_loop() is not self._loop:
+            self._move()
         self._inner.listen(streams, wait_ms=wait_ms)
 
     def close(self) -> None:
-        """Close what is wrapped; from now on there is no connection."""
+        """Close what is wrapped; from now on there is no connection, and calls are refused."""
+        if self._loop is not CLOSED and running_loop() is not self._loop:
+            self._move()
+        self._loop = CLOSED
         self._inner.close()
         self._state.closed()
+
+    def _move(self) -> None:
+        """Serve another event loop from now on.
+
+        Raises:
+            ConfigurationError: the one before is still running.
+            BackendUnavailable: the cache was closed.
+        """
+        with self._moving:
+            former, loop = self._loop, running_loop()
+            if former is CLOSED:
+                raise BackendUnavailable("the cache was closed; make a new one")
+            if former is not None and former is not loop:
+                # In a process that was forked, the loop of the one that forked it seems to run.
+                if former.is_running() and self._process == os.getpid():
+                    raise ConfigurationError(
+                        "this SessionCache is in use by another event loop, which is running; make one cache for "
+                        "each event loop, or share a SessionCache among threads"
+                    )
+                self._inner = self._make()
+            self._loop = loop
+            self._process = os.getpid()
