@@ -95,17 +95,16 @@ class Sealing:
         if len(items) % 2:
             raise DecodeError(f"session {session.session_id!r}: a place of what is sealed has no chunk behind it")
         dictionaries = self._dictionaries(session, items[1::2])
-        pairs = list(zip(items[::2], items[1::2], strict=True))
         parts: list[Rows] = []
         left = limit
-        for line, chunk in reversed(pairs) if newest else pairs:
+        for at in range(len(items) - 2, -1, -2) if newest else range(0, len(items), 2):
             try:
-                place = ChunkPlace.parse(line)
+                place = ChunkPlace.parse(items[at])
             except ValueError as error:
                 raise DecodeError(f"session {session.session_id!r}: what is sealed has no place: {error}") from error
             if left == 0:
                 break
-            found = _wanted(place, chunk, dictionaries, (start, stop, left, newest))
+            found = _wanted(place, items[at + 1], dictionaries, (start, stop, left, newest))
             if found:
                 parts.append(found)
                 left = None if left is None else left - len(found)
@@ -116,7 +115,9 @@ class Sealing:
     def _dictionaries(self, session: SessionKeys, chunks: Sequence[bytes]) -> dict[str, zstandard.ZstdCompressionDict]:
         """The dictionaries that chunks need, as far as there are any; one round trip for each that is met first."""
         found: dict[str, zstandard.ZstdCompressionDict] = {}
-        for name in dict.fromkeys(filter(None, map(needed_dictionary, chunks))):
+        for name in map(needed_dictionary, chunks):
+            if name is None or name in found:
+                continue
             known = known_dictionary(name)
             if known is None:
                 stored = self._transport.call(lua.dictionary(shard=session.shard, name=name))
@@ -137,11 +138,8 @@ def _wanted(
 ) -> Rows:
     """The messages of one chunk that lie in the window."""
     start, stop, limit, newest = window
-    name = needed_dictionary(chunk)
     opened: OpenChunk | None = None
     try:
-        if name is not None and name not in dictionaries:
-            raise ValueError(f"its dictionary {name} is missing, or damaged")
         opened = open_chunk(place, chunk, dictionaries)
         seqs: Sequence[int] = opened.seqs
         damaged: list[RawEntry] = []

@@ -47,6 +47,8 @@ ZSTD_DICTIONARY: Final = 0x12
 IS_JSON: Final = 1
 HAS_MARKS: Final = 2
 DICTIONARY_ID_BYTES: Final = 8
+FRAME_AT: Final = 1 + DICTIONARY_ID_BYTES
+"""Where the frame begins that needs a dictionary."""
 LEVEL: Final = 9
 KEPT_MAX: Final = 16
 """Most compressors, and decompressors, that a thread keeps: one a dictionary."""
@@ -122,7 +124,7 @@ def _compressor(dictionary: zstandard.ZstdCompressionDict | None, name: str) -> 
 
 def needed_dictionary(chunk: bytes) -> str | None:
     """The hash of the dictionary that a chunk needs, if it needs one."""
-    return chunk[1 : 1 + DICTIONARY_ID_BYTES].hex() if chunk[:1] == bytes([ZSTD_DICTIONARY]) else None
+    return chunk[1:FRAME_AT].hex() if chunk and chunk[0] == ZSTD_DICTIONARY else None
 
 
 class OpenChunk:
@@ -167,7 +169,10 @@ class OpenChunk:
         if not self._is_json:
             return None
         begin = self._payloads_at + sum(self._lengths[:first]) + first
-        return memoryview(self._body)[begin : begin + sum(self._lengths[first:last]) + last - first - 1]
+        end = len(self._body)
+        if last < self.place.count:
+            end = begin + sum(self._lengths[first:last]) + last - first - 1
+        return memoryview(self._body)[begin:end]
 
     def entries(self, first: int, last: int) -> list[RawEntry]:
         """All of those."""
@@ -229,13 +234,17 @@ def open_chunk(place: ChunkPlace, chunk: bytes, dictionaries: Mapping[str, zstan
     Raises:
         ValueError: it is damaged.
     """
-    kind = chunk[:1]
-    if kind == bytes([PLAIN]):
+    kind = chunk[0] if chunk else None
+    if kind == ZSTD_DICTIONARY:
+        name = chunk[1:FRAME_AT].hex()
+        if name not in dictionaries:
+            raise ValueError(f"its dictionary {name} is missing, or damaged")
+        return OpenChunk(place, _decompressed(place, chunk[FRAME_AT:], name, dictionaries))
+    if kind == ZSTD:
+        return OpenChunk(place, _decompressed(place, chunk[1:], None, dictionaries))
+    if kind == PLAIN:
         return OpenChunk(place, chunk[1:])
-    name = needed_dictionary(chunk)
-    if name is None and kind != bytes([ZSTD]):
-        raise ValueError(f"it begins with 0x{kind.hex() or '(nothing)'}, which is no format of a chunk")
-    return OpenChunk(place, _decompressed(place, chunk[1 + len(name or "") // 2 :], name, dictionaries))
+    raise ValueError(f"it begins with 0x{chunk[:1].hex() or '(nothing)'}, which is no format of a chunk")
 
 
 def _decompressed(

@@ -183,13 +183,12 @@ def entry_from(reply: list[Any]) -> RawEntry:
     return RawEntry(int(seq), int(ms), payload, "c" if mark == b"c" else "m")
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkPlace:
+class ChunkPlace(NamedTuple):
     """What stands in front of a chunk, in clear text, for scripts to find their way by."""
 
     first_seq: int
     last_seq: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples, which nobody asks for
     size: int
     """Bytes of the payloads."""
     newest_ms: int
@@ -208,9 +207,8 @@ class ChunkPlace:
         Raises:
             ValueError: it is no such line.
         """
-        *numbers, mark = line.decode().split(" ")
-        first_seq, last_seq, count, size, newest_ms, span_ms = map(int, numbers)
-        return cls(first_seq, last_seq, count, size, newest_ms, span_ms, mark)
+        first_seq, last_seq, count, size, newest_ms, span_ms, mark = line.decode().split(" ")
+        return cls(int(first_seq), int(last_seq), int(count), int(size), int(newest_ms), int(span_ms), mark)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sessioncache.sealing.models import NO_ROWS, RawEntry, Rows, StreamRows
@@ -30,13 +29,12 @@ class Seam(NamedTuple):
     """Chunks of the window, each behind its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawPage:
+class RawPage(NamedTuple):
     """What `transcripts/list.lua` answers for a session that exists."""
 
     gen: str
     revision: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples, which nobody asks for
     first_seq: int
     last_seq: int
     entries: Rows

@@ -86,7 +86,7 @@ class Entries(Sequence[Entry]):
         return repr(tuple(self))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class TranscriptPage:
     """Some entries of a transcript, oldest first, as they stood together at one moment."""
 
@@ -105,6 +105,25 @@ class TranscriptPage:
     skipped: tuple[int, ...] = ()
     """Sequence numbers of entries that cannot be decoded, left out because the caller said `on_corrupt="skip"`."""
 
+    def __init__(  # noqa: PLR0917 - what a page consists of
+        self,
+        items: Sequence[Entry],
+        exists: bool,  # noqa: FBT001 - as the dataclass would make it
+        gen: str | None,
+        revision: int,
+        count: int,
+        cursor: str | None,
+        skipped: tuple[int, ...] = (),
+    ) -> None:
+        """Made for every read: so it takes half of what a frozen dataclass takes by itself."""
+        _set_items(self, items)
+        _set_exists(self, exists)
+        _set_gen(self, gen)
+        _set_revision(self, revision)
+        _set_count(self, count)
+        _set_cursor(self, cursor)
+        _set_skipped(self, skipped)
+
     @property
     def messages(self) -> list[JSONObject]:
         """The decoded messages, oldest first."""
@@ -119,6 +138,11 @@ class TranscriptPage:
     def __len__(self) -> int:
         """The number of entries on this page."""
         return len(self.items)
+
+
+_set_items, _set_exists, _set_gen, _set_revision, _set_count, _set_cursor, _set_skipped = [
+    vars(TranscriptPage)[name].__set__ for name in TranscriptPage.__slots__
+]
 
 
 @dataclass(frozen=True, slots=True)
