@@ -29,7 +29,7 @@ from sessioncache.transport.driver_errors import NotSent
 from sessioncache.transport.endpoint import Endpoint
 from sessioncache.transport.node_async import AsyncNode, Outcome
 from sessioncache.transport.slots import Address
-from sessioncache.wire.call import Call
+from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import SESSIONS_KEPT, Key
 from sessioncache.wire.script import Script
 
@@ -41,6 +41,11 @@ UNSHARED: Final = frozenset(
     {"WAIT", "WAITAOF", "XREAD", "XREADGROUP", "BLPOP", "BRPOP", "SUBSCRIBE", "MONITOR", "MULTI"}
 )
 """Commands that block, that have more than one reply, or that change what the connection is: not for all tasks."""
+
+SHORT: Final = 8
+"""Most arguments of a read that is kept packed."""
+PLAIN: Final = frozenset({str, int})
+"""Types whose equal values are packed alike; those of an enumeration may say of themselves what they like."""
 
 PAUSE_MS: Final = 5
 """After the first failure to connect, nobody tries again for up to so long; after each further one, for twice that."""
@@ -366,11 +371,20 @@ def _packed(call: Call[Any]) -> bytes:
 
 
 def _packed_script(script: Script, call: Call[Any]) -> bytes:
-    """EVALSHA. What is the same for all calls of a script for a session is packed but once."""
-    keys, args = call.keys, call.args
+    """EVALSHA. What is the same for all calls of a script for a session is packed but once, and so is a whole read."""
+    args = call.args
+    is_short_read = not call.writes and len(args) <= SHORT and PLAIN.issuperset(map(type, args))
+    return (_packed_read if is_short_read else _packed_args)(script.sha, call.keys, args)
+
+
+def _packed_args(sha: str, keys: tuple[Key, ...], args: tuple[Arg, ...]) -> bytes:
     rest = pack(*args)
     # `*3\r\n` and so on: of the whole command, not of the arguments.
-    return b"*%d\r\n%b%b" % (3 + len(keys) + len(args), _packed_head(script.sha, keys), rest[rest.index(b"\n") + 1 :])
+    return b"*%d\r\n%b%b" % (3 + len(keys) + len(args), _packed_head(sha, keys), rest[rest.index(b"\n") + 1 :])
+
+
+_packed_read = lru_cache(maxsize=SESSIONS_KEPT)(_packed_args)
+"""Who reads a session again mostly reads the same of it."""
 
 
 @lru_cache(maxsize=SESSIONS_KEPT)
