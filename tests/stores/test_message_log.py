@@ -25,7 +25,7 @@ def prints(words: str) -> tuple[bytes, ...]:
 
 def dumps(words: str) -> Dumps:
     """What an object with these messages was dumped as."""
-    kept = [Kept(message, fingerprint(message), (), ()) for message in texts(words)]
+    kept = [Kept(message, fingerprint(message), (), (), ()) for message in texts(words)]
     return Dumps.of([object() for _ in kept], kept, None)
 
 
