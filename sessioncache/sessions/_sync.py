@@ -13,7 +13,7 @@ from sessioncache.near import NearCache
 from sessioncache.sealing._sync import Sealing
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import CURSOR, DEFAULT_USER, Listing, user_page
-from sessioncache.sessions.models import Listed, Saved, Session, SessionSummary, Updated
+from sessioncache.sessions.models import KnownSave, Listed, Saved, Session, SessionSummary, Updated
 from sessioncache.sessions.record import (
     Pairs,
     authoritative_pairs,
@@ -287,6 +287,7 @@ class Sessions:
         updated_at: datetime | None = None,
         base: Base | None = None,
         operation_id: str | None = None,
+        known: KnownSave | None = None,
     ) -> Saved:
         """Save a runtime session: merge its metadata with what is stored, and append its new messages.
 
@@ -308,6 +309,9 @@ class Sessions:
                 as now.
             base: replaces the base that the session carries.
             operation_id: the same id again answers the first reply and changes nothing.
+            known: `Saved.known` of the caller's save of this session before; where nobody else has written since, the
+                server need not look up and answer again what it answered then. Not with an `operation_id` that was
+                used before that save.
 
         Raises:
             SessionGone, VersionConflict, LeaseLost: by the base.
@@ -339,6 +343,7 @@ class Sessions:
             updated_ms=None if updated_at is None else ms_from_datetime(updated_at),
             marks=marks,
             payloads=payloads,
+            known=known,
         )
         return self._sealing.call(keys, call)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sessioncache.sessions.models import Listed, Saved, Session, Updated
-from sessioncache.sessions.record import Pairs, listed_from, merge_into, session_from
+from sessioncache.sessions.models import KnownSave, Listed, Saved, Session, Updated
+from sessioncache.sessions.record import NOT_KNOWN, Pairs, listed_from, merge_into, session_from, whole_answer
 from sessioncache.types import datetime_from_ms
 from sessioncache.wire.call import Call, Write, digits, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
@@ -98,15 +98,29 @@ def save(
     updated_ms: int | None,
     marks: str,
     payloads: Sequence[bytes],
+    known: KnownSave | None = None,
 ) -> Call[Saved]:
     """`sessions/save.lua`; its reply is merged into `into` when it is decoded."""
+    names = (*runtime[::2], None, *documents[::2])
+    is_again = (
+        known is not None
+        and known.names == names
+        and into.metadata_version <= known.metadata_version
+        and payloads
+        and not (keep_runtime or labels or updates or into.user or through is not None or updated_ms is not None)
+    )
 
-    def decode(reply: list[bytes]) -> Saved:
-        repeated, outcome, *rest = reply
+    def decode(reply: list[bytes] | bytes) -> Saved:
+        repeated, outcome, *rest = reply.split(b" ") if isinstance(reply, bytes) else reply
+        if outcome == b"again":
+            outcome, rest = b"stored", whole_answer(known.answer if known else NOT_KNOWN, rest)
         merge_into(into, rest)
         first_seq = int(rest[10])
         named: Any = outcome.decode()
-        return Saved(named, into.revision, first_seq or None, into.last_seq, repeated == b"1")
+        learned = None
+        if repeated == b"0" and not keep_runtime and b"" not in documents:
+            learned = KnownSave(write.operation, into.revision, into.metadata_version, names, documents, rest)
+        return Saved(named, into.revision, first_seq or None, into.last_seq, repeated == b"1", learned)
 
     kinds = (authoritative, host, runtime, labels, documents, updates)
     shape = (
@@ -120,6 +134,7 @@ def save(
         " ".join(["" if number is None else digits(number) for number in shape]),
         pack_parts([*authoritative, *host]),
         marks,
+        _last(known, documents) if known is not None and is_again else "",
         *runtime,
         *labels,
         *documents,
@@ -135,6 +150,10 @@ def save(
         writes=True,
         outcome=lambda saved: "repeated" if saved.repeated else saved.outcome,
     )
+
+
+def _last(known: KnownSave, documents: Pairs) -> str:
+    return f"{known.operation}{'=' if known.documents == documents else '*'}{known.revision}"
 
 
 def update(*, session: SessionKeys, write: Write, sets: Pairs, clears: Sequence[str], user: str) -> Call[Updated]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sessioncache.errors import DecodeError
 from sessioncache.types import Base
 
-__all__ = ["Listed", "MergeOutcome", "Saved", "Session", "SessionSummary", "Updated"]
+__all__ = ["KnownSave", "Listed", "MergeOutcome", "Saved", "Session", "SessionSummary", "Updated"]
 
 MergeOutcome = Literal["created", "stored", "incoming"]
 """What a runtime save came to: there was no session; the stored authoritative group won; the incoming one did."""
@@ -136,6 +136,23 @@ class Saved:
     """Sequence number of the newest message of the transcript, 0 if there is none."""
     repeated: bool
     """Whether the operation id had been seen before, so that this is the first call's reply."""
+    known: KnownSave | None = field(default=None, repr=False, compare=False)
+    """For the next save of this session by the same caller."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownSave:
+    """What the caller of a save knows after its answer, and for as long as nobody else has written."""
+
+    operation: str
+    revision: int
+    metadata_version: int
+    names: Sequence[object]
+    """Of the runtime fields and the documents that it gave."""
+    documents: Sequence[object]
+    """The names and values of those."""
+    answer: Sequence[bytes]
+    """The parts of the reply from the third on."""
 
 
 @dataclass(frozen=True, slots=True)

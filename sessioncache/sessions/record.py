@@ -16,6 +16,7 @@ from sessioncache.wire.codec import decode_value, encode_value
 from sessioncache.wire.keys import unescape
 
 __all__ = [
+    "NOT_KNOWN",
     "Pairs",
     "authoritative_pairs",
     "host_pairs",
@@ -26,6 +27,7 @@ __all__ = [
     "runtime_pairs",
     "session_from",
     "update_pairs",
+    "whole_answer",
 ]
 
 Pairs = list[bytes | str | int]
@@ -35,6 +37,8 @@ TEXT_BYTES_MAX: Final = 4_096
 FIELD_NAME_BYTES_MAX: Final = 256
 FIELDS_MAX: Final = 256
 SCHEMA: Final = 1
+NOT_KNOWN: Final = (b"", b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"default")
+"""Stands for an earlier answer where that is lost: who asks about a write again looks at nothing of it."""
 
 
 def authoritative_pairs(session: Session, *, bytes_max: int) -> Pairs:
@@ -185,6 +189,12 @@ def merge_into(session: Session, reply: list[bytes]) -> None:
         },
     )
     _take_group(session, dict(zip((name.decode() for name in pairs[::2]), pairs[1::2], strict=True)))
+
+
+def whole_answer(known: Sequence[bytes], parts: Sequence[bytes]) -> list[bytes]:
+    """What `merge_into` takes, from what the caller knew and the reply to a save by who wrote last."""
+    gen, revision, *counters = parts
+    return [gen, revision, known[2], *counters, *known[11:]]
 
 
 def _assign(session: Session, values: dict[str, Any]) -> None:

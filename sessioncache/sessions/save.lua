@@ -3,6 +3,7 @@
 -- fields are taken as they come, host fields only by a save that creates the session. New messages are appended: what others
 -- appended meanwhile stays. Labels, documents and context updates are set one by one; an empty value removes one.
 -- The shape: version and pin of the incoming group; how many pairs of each kind follow; keep_runtime 1: stored runtime fields stay;
+-- last is given only where this save has messages, runtime fields and documents of the same names and no newer group than was answered.
 -- through: the messages replace those up to that number, empty: they are appended; updated_ms: the caller's time, empty: now.
 --
 -- KEYS
@@ -13,21 +14,22 @@
 --   shape    numbers(metadata_version,pinned,authoritative,host,runtime,labels,documents,updates,keep_runtime,through,updated_ms)
 --   group    text     the incoming authoritative group, metadata_version in it, and the host fields: names and values, as pack_parts
 --   marks    text     one character a message, as in transcripts.append
+--   last     text     the save before by the same caller: operation, = or * (documents are the same or not), revision; empty: none
 --   rest     text...  pairs of runtime fields, labels, documents and context updates, then the new messages
 -- REPLY   repeated outcome gen revision created_ms updated_ms deadline_ms ttl_ms first_seq last_seq messages bytes new_seq
---         user, then name and value of every authoritative and host field and label
+--         user, then name and value of every authoritative and host field and label; where the caller was the last to write, one text
+--         with spaces between: repeated again gen revision updated_ms deadline_ms ttl_ms first_seq last_seq messages bytes new_seq
 -- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
 -- EMITS   session.saved session.expired
 local now = server_now_ms()
-local done = save_ordinary(now)
-if done then
-  return done
-end
+local done = save_again(now)
+if done then return done end
+--- otherwise
+done = save_ordinary(now)
+if done then return done end
 --- otherwise
 done = recall_operation()
-if done then
-  return done
-end
+if done then return done end
 local s, rules, err = open_session(now)
 if err then
   return err

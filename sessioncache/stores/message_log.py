@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, PrivateAttr
 
+from sessioncache.sessions.models import KnownSave
 from sessioncache.stores.kept_message import Dumps, KeptMessage, dump_again, dump_loaded
 from sessioncache.stores.stored_model import StoredModel
 from sessioncache.types import Base, JSONObject
@@ -87,6 +88,8 @@ class Memory:
     """What the messages were dumped as, so that a save costs little for those that are as they were."""
     document: tuple[bytes, JSONObject] | None = None
     """What all else was when it was dumped last, and as what."""
+    known: KnownSave | None = None
+    """What the server answered to the last save."""
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is a memory too."""

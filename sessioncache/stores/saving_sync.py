@@ -25,7 +25,15 @@ from sessioncache.errors import (
 )
 from sessioncache.sessions.models import Session
 from sessioncache.stores.kept_message import Dumps, fingerprint
-from sessioncache.stores.message_log import LogBase, Plan, Remembering, plan_append, plan_meeting, plan_rewrite
+from sessioncache.stores.message_log import (
+    LogBase,
+    Plan,
+    Remembering,
+    memory_of,
+    plan_append,
+    plan_meeting,
+    plan_rewrite,
+)
 from sessioncache.stores.read_models import ReadTranscript
 from sessioncache.stores.reading_sync import read_transcript
 from sessioncache.transcripts.models import Entry
@@ -167,7 +175,8 @@ class MessageSaver:
 
     def _send(self, plan: Plan, record: Session | None = None) -> None:
         record = record or self.record
-        known, _ = self.target.remembered()
+        memory = memory_of(self.target)
+        known = memory.log
         try:
             if len(plan.messages) > AT_ONCE:
                 replaced = self.cache.transcripts.save(
@@ -184,6 +193,7 @@ class MessageSaver:
                 keep_runtime=self.keep_runtime,
                 base=plan.base,
                 operation_id=plan.operation_id,
+                known=memory.known,
             )
         except OutcomeUnknown:
             # Whether it was made is never answered: the next save looks at what is stored.
@@ -195,6 +205,7 @@ class MessageSaver:
             raise
         gen = record.gen or ""
         self.target.remember(plan.done(gen, saved.first_seq or 0))
+        memory.known = saved.known
 
 
 def _new(count: int) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ def unusual(way: Way, session: SessionKeys, number: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_both_ways_leave_the_same(engine: Engine, namespace: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever comes before an append, and whatever it is based on, both ways answer and store the same."""
-    texts = both_texts(monkeypatch, "transcripts.append", short_way="open_ordinary")
+    texts = both_texts(monkeypatch, "transcripts.append", "open_ordinary")
     with client_for(engine, namespace) as client:
         ways = [
             AppendWay(client, Keyspace(f"{namespace}-{kind}", 1), text) for kind, text in zip("sl", texts, strict=True)

@@ -16,13 +16,13 @@ NOW_MS = 1_900_000_000_000
 DAY_MS = 86_400_000
 
 
-def both_texts(monkeypatch: pytest.MonkeyPatch, script: str, short_way: str) -> tuple[str, str]:
-    """The script's text, and that without its short way: the fragment of that name never finds anything ordinary."""
+def both_texts(monkeypatch: pytest.MonkeyPatch, script: str, *short_ways: str) -> tuple[str, str]:
+    """The script's text, and that without its short ways: the fragments of those names never find anything ordinary."""
     include = wire_script._include
-    never = f"local function {short_way}()\n  return nil\nend"
+    never = {name: f"local function {name}()\n  return nil\nend" for name in short_ways}
     text = wire_script.Script(script).text
     with monkeypatch.context() as patch:
-        patch.setattr(wire_script, "_include", lambda name: never if name == short_way else include(name))
+        patch.setattr(wire_script, "_include", lambda name: never.get(name) or include(name))
         long_way = wire_script.Script(script).text
     assert text != long_way
     return text, long_way
