@@ -6,7 +6,6 @@ until somebody stopped it is shown.
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import Annotated, Final
 
 import typer
@@ -17,12 +16,8 @@ from sessioncache.audit import KINDS, PACE, AuditReport, Finding, run
 from sessioncache.cli.output import Output, duration_text, plain, safe
 from sessioncache.cli.root import Incomplete, NegativeAnswer, State, state_of
 from sessioncache.cli.root import run as run_coroutine
-from sessioncache.cli.up import hide_password
-from sessioncache.errors import ConfigurationError, SessionCacheError
-from sessioncache.namespaces import questions
-from sessioncache.transport.connect_async import connect
+from sessioncache.errors import SessionCacheError
 from sessioncache.types import check_limit
-from sessioncache.wire.keys import Keyspace
 
 __all__ = ["command"]
 
@@ -72,8 +67,7 @@ async def _audit(
 ) -> AuditReport:
     """Run it, behind a bar where somebody watches."""
     limit, pace, contents, scan = options
-    await _refuse_unknown(state)
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         await cache.open()
         check_limit(first, what="--from", at_most=cache.keys.shards - 1)
         chosen = [number for number in shards or range(cache.keys.shards) if number >= first]
@@ -89,19 +83,6 @@ async def _audit(
             return await run(
                 cache, shards=chosen, limit=limit, pace=pace, contents=contents, scan=scan, progress=progress
             )
-
-
-async def _refuse_unknown(state: State) -> None:
-    """Opening makes a namespace that there is not; whoever misspells one has to learn it."""
-    settings = state.settings()
-    keys = Keyspace(settings.namespace, settings.shards)
-    transport = connect(settings)
-    try:
-        stored = await transport.call(questions.namespace_config(config=keys.config))
-    finally:
-        await transport.aclose()
-    if not stored:
-        raise ConfigurationError(f"there is no namespace {settings.namespace!r} at {hide_password(settings.url)}")
 
 
 def _onwards(report: AuditReport) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import Annotated
 
 import typer
@@ -56,13 +55,13 @@ def train(
 
 
 async def _show(state: State) -> tuple[str, int] | None:
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         found = await cache.upkeep.current_dictionary()
         return None if found.data is None else (found.name, len(found.data))
 
 
 async def _train(state: State, size: int | None) -> tuple[str, int] | None:
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         made = await dictionary.train(cache, size=size)
         return None if made is None else (made[0], len(made[1]))
 

@@ -11,9 +11,8 @@ import typer
 from rich.text import Text
 
 from sessioncache.cli.findings import Check, Finding, Level
-from sessioncache.cli.output import Output, plain, safe
+from sessioncache.cli.output import Output, hide_password, plain, safe
 from sessioncache.cli.root import NegativeAnswer, run, state_of
-from sessioncache.cli.up import hide_password
 from sessioncache.settings import Settings, check_namespace
 
 __all__ = ["command"]

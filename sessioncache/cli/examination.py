@@ -27,9 +27,9 @@ from sessioncache.cli.findings import (
     judge_replicas,
     judge_version,
 )
+from sessioncache.cli.output import hide_password
 from sessioncache.cli.rights import look_at_queue_rights, look_at_rights
 from sessioncache.cli.trial import try_session
-from sessioncache.cli.up import hide_password
 from sessioncache.errors import AccessDenied, ConfigurationError, SessionCacheError
 from sessioncache.namespaces import lua, questions
 from sessioncache.namespaces._async import SCHEMA

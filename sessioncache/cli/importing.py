@@ -12,9 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sessioncache.cli.output import Output
+from sessioncache.cli.output import Output, hide_password
 from sessioncache.cli.root import NegativeAnswer, State, UnusableFile, WrongUsage, run, state_of
-from sessioncache.cli.up import hide_password
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.client.build import make_settings
 from sessioncache.importers.formats import Format, source_of, target_of

@@ -14,7 +14,7 @@ from sessioncache.errors import SessionCacheError
 from sessioncache.namespaces import questions
 from sessioncache.transport.connect_async import connect
 from sessioncache.types import check_session_id
-from sessioncache.wire.keys import CATALOGUE, ROOMS, Keyspace, kind_of
+from sessioncache.wire.keys import CATALOGUE, ROOMS, kind_of
 
 __all__ = ["command"]
 
@@ -81,11 +81,9 @@ def _catalogue(state: State) -> None:
 
 async def _of_session(state: State, session_id: str) -> list[KeySeen]:
     check_session_id(session_id)
-    async with state.cache():
-        pass  # refuses a shard count that differs, with which the session would be looked for in the wrong place
-    settings = state.settings()
-    keys = Keyspace(settings.namespace, settings.shards).session(session_id)
-    transport = connect(settings)
+    async with state.found() as cache:
+        keys = cache.keys.session(session_id)
+    transport = connect(state.settings())
     rooms = [key for room in ROOMS for key in keys.room(room)]
     candidates = (keys.record, keys.transcript, keys.sealed, keys.operations, *rooms, keys.lease, keys.tombstone)
     try:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic
@@ -160,10 +160,10 @@ def run_(
 
 async def _work(state: State, wish: Wish) -> Watch:
     job, shard = wish.job, wish.shard
-    async with aclosing(state.cache()) as cache:
-        needs = JOBS[job].needs if job in JOBS else ""
-        if needs and not getattr(cache.settings, needs):
-            raise WrongUsage(f"{job} does nothing unless SESSIONCACHE_{needs.upper()} is set")
+    needs = JOBS[job].needs if job in JOBS else ""
+    if needs and not getattr(state.settings(), needs):
+        raise WrongUsage(f"{job} does nothing unless SESSIONCACHE_{needs.upper()} is set")
+    async with state.found() as cache:
         stats = await cache.stats.shards()
         if shard is not None and not 0 <= shard < cache.keys.shards:
             raise WrongUsage(f"--shard {shard}: the namespace has the shards 0 to {cache.keys.shards - 1}")

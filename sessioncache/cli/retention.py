@@ -50,7 +50,7 @@ def _change(text: str) -> tuple[str, int | bool]:
 
 
 async def _get(state: State) -> RetentionPolicy:
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         return await cache.retention.get()
 
 

@@ -11,21 +11,24 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from io import TextIOWrapper
 from typing import Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
 from sessioncache.cli.exits import Exit, exit_code_for
-from sessioncache.cli.output import Output
+from sessioncache.cli.output import Output, hide_password
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.client.build import make_settings
 from sessioncache.errors import (
     BackendTimeout,
     BackendUnavailable,
+    ConfigurationError,
     DataError,
     DecodeError,
     SchemaTooNew,
@@ -92,12 +95,35 @@ class State:
 
     def cache(self, **more: object) -> AsyncSessionCache:
         """The cache that the options name. A person waits, so it gives up on a dead server after 5 s."""
-        options: dict[str, Any] = {"client_name": "sessioncache-cli", **more}
+        return AsyncSessionCache.from_url(self.url, namespace=self.namespace, **self._options(more))
+
+    @asynccontextmanager
+    async def found(self) -> AsyncIterator[AsyncSessionCache]:
+        """The cache of a namespace that is there, with the shard count that it has; one is never made by looking.
+
+        Raises:
+            ConfigurationError: there is no such namespace, or the options say another shard count.
+        """
+        settings = self.settings()
+        cache = await AsyncSessionCache.find(self.url, namespace=self.namespace, **self._options({}))
+        if cache is None:
+            raise ConfigurationError(
+                f"there is no namespace {settings.namespace!r} at {hide_password(settings.url)}; whoever writes to it "
+                "first makes it"
+            )
+        async with aclosing(cache):
+            if "shards" in settings.model_fields_set and settings.shards != cache.keys.shards:
+                async with self.cache():
+                    pass  # refuses it
+            yield cache
+
+    def _options(self, more: dict[str, Any]) -> dict[str, Any]:
+        options = {"client_name": "sessioncache-cli", **more}
         if self.shards is not None:
             options["shards"] = self.shards
         if "SESSIONCACHE_CALL_TIMEOUT_MS" not in os.environ:
             options.setdefault("call_timeout_ms", 5_000)
-        return AsyncSessionCache.from_url(self.url, namespace=self.namespace, **options)
+        return options
 
 
 def state_of(context: typer.Context) -> State:
@@ -142,6 +168,10 @@ class Root(TyperGroup):
         given = list(sys.argv[1:] if args is None else args)
         words = hoist(given)
         options = given[: given.index("--")] if "--" in given else given
+        # What a terminal has no characters for is shown by its number, and is no failure.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         output = Output(as_json="--json" in options)
         with warnings.catch_warnings():
             warnings.simplefilter("always", EvictionPolicyWarning)

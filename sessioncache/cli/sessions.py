@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated
 
@@ -48,7 +47,7 @@ def list_(
 
 
 async def _list(state: State, order: Order, limit: int, cursor: str | None, user: str | None) -> Page[SessionSummary]:
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         return await cache.sessions.list(
             order=order.value, limit=limit, cursor=cursor, user=UNSET if user is None else user
         )
@@ -98,7 +97,7 @@ def missing_text(session_id: str) -> str:
 
 async def _get(state: State, session_id: str) -> Session | None:
     check_session_id(session_id)
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         return await cache.sessions.get(session_id)
 
 
@@ -154,6 +153,6 @@ def delete(
 
 
 async def _delete(state: State, session_ids: list[str]) -> dict[str, bool]:
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         answers = await asyncio.gather(*(cache.sessions.delete(session_id) for session_id in session_ids))
     return dict(zip(session_ids, answers, strict=True))

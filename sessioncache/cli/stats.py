@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import Annotated
 
 import typer
@@ -52,10 +51,10 @@ def command(
 
 
 async def _totals(state: State) -> NamespaceStats:
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         return await cache.stats.get()
 
 
 async def _shards(state: State) -> list[ShardStats]:
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         return await cache.stats.shards()

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -68,7 +68,7 @@ async def _page(
     skip_damaged: bool,
 ) -> TranscriptPage:
     check_session_id(session_id)
-    async with aclosing(state.cache()) as cache:
+    async with state.found() as cache:
         return await cache.transcripts.list(
             session_id,
             last=last,
@@ -98,7 +98,7 @@ async def _tail(state: State, session_id: str, last: int) -> None:
     task = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else sys.exit)
-    async with aclosing(state.cache()) as cache, cache.feed.subscribe(session_id) as changes:
+    async with state.found() as cache, cache.feed.subscribe(session_id) as changes:
         page = await cache.transcripts.list(session_id, last=last)
         for entry in page:
             show_entry(state.output, entry)

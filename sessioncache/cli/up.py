@@ -15,19 +15,18 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Annotated, Any, Final, Self
-from urllib.parse import urlsplit
 
 import typer
 
 from sessioncache.cli.children import Worker, how_it_ended, start_workers, wait_until_ready
-from sessioncache.cli.output import Output, safe
+from sessioncache.cli.output import Output, hide_password, safe
 from sessioncache.cli.root import ChildEnded, State, run, state_of
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
 from sessioncache.types import check_limit
 
-__all__ = ["command", "free_ports", "hide_password"]
+__all__ = ["command", "free_ports"]
 
 DATA_FOLDER: Final = Path(".sessioncache-data")
 SERVER_PORT: Final = 6379
@@ -173,12 +172,6 @@ def _stop_workers(pool: list[Worker]) -> None:
         worker.ask_to_stop()
     for worker in pool:
         worker.stop()
-
-
-def hide_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    return url if parts.password is None else url.replace(f":{parts.password}@", ":***@", 1)
 
 
 def _announce(output: Output, settings: Settings, embedded: EmbeddedServer | None, pool: list[Worker]) -> None:

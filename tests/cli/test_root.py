@@ -15,7 +15,9 @@ from sessioncache.cli.exits import BY_CLASS, MEANINGS, exit_code_for
 from sessioncache.cli.root import hoist
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.embedded.ports import free_port
-from tests.cli.conftest import Command, clean_environment
+from sessioncache.namespaces.server import EvictionPolicyWarning
+from tests.cli.conftest import Command, clean_environment, start
+from tests.engines import Engine, list_keys
 
 
 def test_help_lists_commands_and_exit_codes(bare: Command) -> None:
@@ -112,6 +114,7 @@ def test_no_server(bare: Command, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_password(bare: Command) -> None:
     """A wrong password is exit code 4; the sentence does not repeat it."""
     with EmbeddedServer(appendonly=False, password="right") as server:
+        assert bare("--url", server.url, "retention", "set", "ttl_ms=0").code == 0
         assert bare("--url", server.url, "stats").code == 0
         refused = bare("--url", f"redis://:wr0ng@127.0.0.1:{server.port}", "stats")
     assert refused.code == 4
@@ -122,6 +125,8 @@ def test_a_wrong_password(bare: Command) -> None:
 def test_an_evicting_server_is_warned_of(bare: Command) -> None:
     """A server that may evict works, with one warning on stderr; doctor calls it a problem."""
     with EmbeddedServer(appendonly=False, options={"maxmemory-policy": "allkeys-lru"}) as server:
+        with pytest.warns(EvictionPolicyWarning), SessionCache.from_url(server.url) as cache:
+            assert cache.sessions.count() == 0
         shown = bare("--url", server.url, "stats", "--json")
         found = bare("--url", server.url, "doctor", "--json")
     assert shown.code == 0
@@ -131,6 +136,51 @@ def test_an_evicting_server_is_warned_of(bare: Command) -> None:
     (eviction,) = [item for item in found.objects if item["check"] == "eviction"]
     assert eviction["level"] == "problem"
     assert "noeviction" in eviction["remedy"]
+
+
+@pytest.mark.engines("valkey", "cluster")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("stats",),
+        ("sessions", "list"),
+        ("sessions", "delete", "s", "--yes"),
+        ("transcripts", "show", "s"),
+        ("transcripts", "tail", "s"),
+        ("retention", "show"),
+        ("dictionary", "show"),
+        ("keys", "--session", "s"),
+        ("maintain", "run", "expire"),
+        ("audit",),
+    ],
+)
+def test_looking_makes_no_namespace(command: Command, engine: Engine, words: tuple[str, ...]) -> None:
+    """A namespace that is not there, misspelt perhaps, is named and not made: that would fix its shard count."""
+    refused = command(*words, "--namespace", "nobody")
+    assert refused.code == 4
+    assert "there is no namespace 'nobody'" in refused.err
+    assert list_keys(engine) == []
+
+
+@pytest.mark.engines("valkey")
+def test_the_shard_count_is_the_namespaces_own(bare: Command, engine: Engine, cache: SessionCache) -> None:
+    """Nobody has to say the shard count of a namespace that he looks at."""
+    cache.transcripts.append("s", {"n": 1})
+    for words in (("stats",), ("sessions", "show", "s"), ("keys", "--session", "s"), ("audit",)):
+        assert bare("--url", engine.url, "--namespace", cache.settings.namespace, *words).code == 0
+
+
+def test_a_terminal_without_the_characters() -> None:
+    """What the terminal has no characters for is shown by numbers, and is no failure."""
+    with EmbeddedServer(appendonly=False) as server:
+        with SessionCache.from_url(server.url) as cache:
+            cache.transcripts.append("s", {"role": "user", "content": "café"})
+        process = start(
+            "--url", server.url, "transcripts", "show", "s", env=clean_environment(PYTHONIOENCODING="ascii")
+        )
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "caf\\xe9" in out
 
 
 @pytest.mark.engines("valkey")

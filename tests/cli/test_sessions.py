@@ -34,6 +34,7 @@ def test_list_of_one_user(command: Command, cache: SessionCache) -> None:
     assert [item["id"] for item in command("sessions", "list", "--user", "ann", "--json").objects] == ["hers"]
 
 
+@pytest.mark.usefixtures("cache")
 def test_list_of_nothing(command: Command) -> None:
     """An empty namespace lists nothing and says so to people."""
     assert command("sessions", "list").out == "no sessions\n"
@@ -64,6 +65,7 @@ def test_what_is_stored_cannot_steer_the_terminal(command: Command, cache: Sessi
     assert "\\x1b[2J" in command("transcripts", "show", "evil").out
 
 
+@pytest.mark.usefixtures("cache")
 def test_show_of_a_missing_session(command: Command) -> None:
     """A session that is not there is exit code 1 and one sentence."""
     shown = command("sessions", "show", "nobody")
@@ -125,6 +127,7 @@ def test_bad_ids(command: Command, words: tuple[str, ...], session_id: str, told
 
 
 @pytest.mark.parametrize("words", [("sessions", "list", "--limit", "-1"), ("transcripts", "show", "s", "--last", "-1")])
+@pytest.mark.usefixtures("cache")
 def test_negative_limits(command: Command, words: tuple[str, ...]) -> None:
     """A negative limit is exit code 2 and says what is allowed."""
     refused = command(*words)
@@ -133,6 +136,7 @@ def test_negative_limits(command: Command, words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("words", [("sessions", "list"), ("transcripts", "show", "s")])
+@pytest.mark.usefixtures("cache")
 def test_a_broken_cursor(command: Command, words: tuple[str, ...]) -> None:
     """A cursor that nobody gave out is exit code 2 and says what to do."""
     refused = command(*words, "--cursor", "abc")

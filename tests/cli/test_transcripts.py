@@ -28,6 +28,7 @@ def test_show(command: Command, cache: SessionCache) -> None:
     assert [line.split()[-1] for line in ranged.out.splitlines()] == ["1", "2"]
 
 
+@pytest.mark.usefixtures("cache")
 def test_show_of_a_missing_session(command: Command) -> None:
     """No such session is exit code 1, an empty one is not."""
     assert command("transcripts", "show", "nobody").code == 1

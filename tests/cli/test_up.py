@@ -14,7 +14,8 @@ import pytest
 
 from sessioncache import SessionCache
 from sessioncache.cli.children import how_it_ended
-from sessioncache.cli.up import free_ports, hide_password
+from sessioncache.cli.output import hide_password
+from sessioncache.cli.up import free_ports
 from sessioncache.embedded.ports import free_port
 from tests.cli.conftest import Command, clean_environment, start
 from tests.engines import Engine

@@ -24,9 +24,9 @@ from sessioncache.cli.demo.progress import Stages
 from sessioncache.cli.demo.proof import collect, judge
 from sessioncache.cli.demo.replay import AgentProcess, Replay, Tally
 from sessioncache.cli.demo.sweep import watch_the_sweep
-from sessioncache.cli.output import Output, bytes_text
+from sessioncache.cli.output import Output, bytes_text, hide_password
 from sessioncache.cli.root import NegativeAnswer, WrongUsage, run, state_of
-from sessioncache.cli.up import free_ports, hide_password
+from sessioncache.cli.up import free_ports
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.settings import Settings
