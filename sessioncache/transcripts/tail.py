@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import inf
 from sys import getsizeof
-from typing import Final
+from typing import Final, overload
 
-from sessioncache.sealing.models import NO_ROWS
+from sessioncache.sealing.models import NO_ROWS, RawEntry, Rows
 from sessioncache.transcripts.lua import RawPage
-from sessioncache.transcripts.models import Entry, TranscriptPage
+from sessioncache.transcripts.models import Entries, TranscriptPage
 from sessioncache.transcripts.paging import Window, with_entries
 from sessioncache.types import JSONObject
 from sessioncache.wire.copies import Plan, TooDeepError, copied, plan_of
@@ -26,6 +26,44 @@ TAIL_BYTES: Final = 700
 
 ENTRY_BYTES: Final = 96
 """What an entry costs besides its payload: two numbers, and its places in three rows."""
+
+
+class KeptRows(Rows):
+    """Messages of a tail, each made when it is asked for."""
+
+    __slots__ = ("_payloads", "_seqs", "_times_ms")
+
+    def __init__(self, seqs: tuple[int, ...], times_ms: tuple[int, ...], payloads: tuple[bytes, ...]) -> None:
+        self._seqs = seqs
+        self._times_ms = times_ms
+        self._payloads = payloads
+
+    def __len__(self) -> int:
+        return len(self._seqs)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The sequence numbers of the first and the last."""
+        return self._seqs[0], self._seqs[-1]
+
+    @property
+    def texts(self) -> tuple[bytes, ...]:
+        """What is stored of them."""
+        return self._payloads
+
+    def entries(self) -> list[RawEntry]:
+        """All of them."""
+        return list(map(RawEntry, self._seqs, self._times_ms, self._payloads))
+
+    @overload
+    def __getitem__(self, index: int) -> RawEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> KeptRows: ...
+    def __getitem__(self, index: int | slice) -> RawEntry | KeptRows:
+        """One of them, or some of them."""
+        if isinstance(index, slice):
+            return KeptRows(self._seqs[index], self._times_ms[index], self._payloads[index])
+        return RawEntry(self._seqs[index], self._times_ms[index], self._payloads[index])
 
 
 @dataclass(slots=True)
@@ -109,7 +147,7 @@ def page_again(tail: Tail, window: Window, encoder: MessageEncoder) -> Transcrip
     if tail.cursor is None or tail.cursor[0] != window.limit:
         tail.cursor = window.limit, window.after((seqs[0], seqs[-1]) if seqs else None, head)
     return TranscriptPage(
-        tuple(map(Entry, seqs, tail.times_ms[first:], tail.payloads[first:], tail.copies(first, encoder))),
+        Entries(KeptRows(seqs, tail.times_ms[first:], tail.payloads[first:]), tail.copies(first, encoder)),
         exists=True,
         gen=head.gen,
         revision=head.revision,
