@@ -50,6 +50,10 @@ DICTIONARY_ID_BYTES: Final = 8
 FRAME_AT: Final = 1 + DICTIONARY_ID_BYTES
 """Where the frame begins that needs a dictionary."""
 LEVEL: Final = 9
+MATCH_MIN: Final = 6
+"""Bytes. Shorter repetitions stay: a chunk is 3 % larger, made in a quarter of the time, and read a little faster."""
+BODY_BYTES: Final = 262_144
+"""Hardly a body is larger; in one that is, repetitions are found over so many bytes."""
 KEPT_MAX: Final = 16
 """Most compressors, and decompressors, that a thread keeps: one a dictionary."""
 WIDTHS: Final = {0: "", 1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -114,11 +118,12 @@ def _compressor(dictionary: zstandard.ZstdCompressionDict | None, name: str) -> 
     if key not in compressors:
         if len(compressors) >= KEPT_MAX:
             compressors.clear()
-        if dictionary is not None:
-            dictionary.precompute_compress(level=LEVEL)
-        compressors[key] = zstandard.ZstdCompressor(
-            level=LEVEL, dict_data=dictionary, write_checksum=True, write_dict_id=False
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            LEVEL, source_size=BODY_BYTES, min_match=MATCH_MIN, write_checksum=True, write_dict_id=False
         )
+        if dictionary is not None:
+            dictionary.precompute_compress(compression_params=parameters)
+        compressors[key] = zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
     return compressors[key]
 
 
