@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from sessioncache.errors import ConfigurationError
 
-__all__ = ["NAMESPACE_PATTERN", "SHARDS_DEFAULT", "SHARDS_MAX", "Settings", "check_namespace"]
+__all__ = ["NAMESPACE_PATTERN", "SHARDS_DEFAULT", "SHARDS_MAX", "Settings", "check_namespace", "misspelt_variables"]
 
 NAMESPACE_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SHARDS_DEFAULT: Final = 64
@@ -152,3 +153,25 @@ def _from_environment() -> dict[str, str]:
     """
     given = {name.lower(): value for name, value in os.environ.items()}
     return {name: given[PREFIX + name] for name in Settings.model_fields if PREFIX + name in given}
+
+
+def misspelt_variables(others: Iterable[str] = ()) -> list[str]:
+    """A sentence for each `SESSIONCACHE_*` variable that no one reads, but whose name is nearly that of a setting.
+
+    Args:
+        others: further names that are read, in small letters and without the prefix.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - for those who look at their settings only
+
+    names = {*Settings.model_fields, *others}
+    given = {name.lower().removeprefix(PREFIX) for name in os.environ if name.lower().startswith(PREFIX)}
+    near = {name: get_close_matches(name, names, n=1, cutoff=0.85) for name in sorted(given - names)}
+    return [
+        f"{_variable(name)} is no setting and changes nothing; did you mean {_variable(meant)}?"
+        for name, found in near.items()
+        for meant in found
+    ]
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name}".upper()

@@ -13,7 +13,7 @@ from rich.text import Text
 from sessioncache.cli.findings import Check, Finding, Level
 from sessioncache.cli.output import Output, hide_password, plain, safe
 from sessioncache.cli.root import NegativeAnswer, run, state_of
-from sessioncache.settings import Settings, check_namespace
+from sessioncache.settings import Settings, check_namespace, misspelt_variables
 
 __all__ = ["command"]
 
@@ -52,6 +52,9 @@ def command(
     """Check server, settings, rights, namespace and workers. A problem is exit code 1."""
     state = state_of(context)
     settings = state.settings()
+    for told in misspelt_variables({"namespaces", "queue_url"}):
+        if not told.startswith("SESSIONCACHE_WORKER_"):  # workers say so themselves
+            state.output.warn(told)
     wanted = frozenset(only or set(Check) - SELDOM) | ({Check.session} if try_session else set())
     findings: list[Finding] = []
     for name in namespaces or [settings.namespace]:

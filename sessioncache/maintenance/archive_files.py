@@ -42,10 +42,12 @@ __all__ = [
     "ArchivedSession",
     "PartCounts",
     "archive_files",
+    "check_archive_url",
     "head_line",
     "part_line",
     "read_archive",
     "tail_line",
+    "try_archive",
 ]
 
 JSONLine: TypeAlias = dict[str, Any]
@@ -68,6 +70,29 @@ def _filesystem(url: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise ConfigurationError(f"the archive {url!r} cannot be used: {error}") from error
     return found, str(path)
+
+
+def try_archive(url: str) -> None:
+    """Write a small file to the archive and remove it again. Blocking: to be used in a thread.
+
+    Raises:
+        ConfigurationError: fsspec is not installed, or knows nothing of such URLs.
+        Exception: whatever the file system says; it cannot be written to.
+    """
+    system, root = _filesystem(url)
+    path = f"{root.rstrip('/')}/.try-{secrets.token_hex(4)}"
+    system.makedirs(root, exist_ok=True)
+    system.pipe_file(path, b"sessioncache")
+    system.rm_file(path)
+
+
+def check_archive_url(url: str) -> None:
+    """Whether there is a file system for such URLs; asks nobody.
+
+    Raises:
+        ConfigurationError: fsspec is not installed, or knows nothing of such URLs.
+    """
+    _filesystem(url)
 
 
 def _sync_folders(path: str) -> None:

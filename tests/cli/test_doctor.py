@@ -257,3 +257,15 @@ def test_judgements_of_replicas() -> None:
 def test_judgements_of_clocks(difference_s: float, level: Level) -> None:
     """Clocks that differ by seconds are a warning, by minutes a problem."""
     assert judge_clock(difference_s).level is level
+
+
+@pytest.mark.engines("valkey")
+@pytest.mark.usefixtures("cache")
+def test_a_misspelt_variable_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is nearly a setting gets a warning: what it should change does not change."""
+    monkeypatch.setenv("SESSIONCACHE_ENCRYPTION_KEY", "k:abc")
+    monkeypatch.setenv("SESSIONCACHE_NAMESPACES", "a,b")
+    told = command("doctor", "--only", "version").err
+    assert "SESSIONCACHE_ENCRYPTION_KEY is no setting" in told
+    assert "did you mean SESSIONCACHE_ENCRYPTION_KEYS?" in told
+    assert told.count("is no setting") == 1

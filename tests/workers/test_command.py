@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sessioncache import SessionCache
@@ -63,3 +65,46 @@ def test_a_check_of_settings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     """Settings that cannot work end a check with 2 and the variable's name."""
     assert check(monkeypatch, "redis://127.0.0.1", SESSIONCACHE_WORKER_MAX_JOBS="0") == 2
     assert "SESSIONCACHE_WORKER_MAX_JOBS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "variable,told",
+    [
+        ("SESSIONCACHE_SUMMARISER=nobodys", "there is no summariser 'nobodys'"),
+        ("SESSIONCACHE_ARCHIVE_URL=nothing://x", "the archive 'nothing://x' cannot be used"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [[], ["--check"]])
+def test_what_no_job_could_use_is_refused(
+    arguments: list[str],
+    variable: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A summariser or an archive that this process cannot have ends it with 2, before it takes jobs that would fail."""
+    monkeypatch.setenv(*variable.split("="))
+    assert main(arguments) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_check_writes_to_the_archive(
+    server: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A check tries the archive, and leaves nothing there; where it cannot be written to, it ends with 1."""
+    assert check(monkeypatch, server.url, SESSIONCACHE_ARCHIVE_URL=str(tmp_path / "archive")) == 0
+    assert list((tmp_path / "archive").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert check(monkeypatch, server.url, SESSIONCACHE_ARCHIVE_URL=str(tmp_path / "file")) == 1
+    assert "archive: cannot be written to" in capsys.readouterr().err
+
+
+def test_misspelt_variables_are_named(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A variable that is nearly a setting is named in the log, for what it should change does not change."""
+    monkeypatch.setenv("SESSIONCACHE_SERVICE_HOST", "10.0.0.1")
+    assert check(monkeypatch, server.url, SESSIONCACHE_WORKER_TICK_EVRY_S="1") == 0
+    (told,) = [vars(record)["fields"]["reason"] for record in caplog.records if record.message == "unknown variable"]
+    assert told.startswith("SESSIONCACHE_WORKER_TICK_EVRY_S is no setting")
+    assert told.endswith("did you mean SESSIONCACHE_WORKER_TICK_EVERY_S?")

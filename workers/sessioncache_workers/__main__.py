@@ -25,13 +25,16 @@ from typing import Any, Final
 
 from sessioncache.errors import BackendError, ConfigurationError
 from sessioncache.health import HealthServer, LoopTick
+from sessioncache.maintenance.archive_files import check_archive_url, try_archive
+from sessioncache.maintenance.summarise import load_summariser
 from sessioncache.metrics import render
+from sessioncache.settings import Settings
 from sessioncache_workers import logs
 from sessioncache_workers.clockwork import Clockwork
 from sessioncache_workers.office import Office
 from sessioncache_workers.readiness import failed_checks, readiness
 from sessioncache_workers.relief import Relief
-from sessioncache_workers.settings import WorkerSettings, cache_settings, load_settings
+from sessioncache_workers.settings import WorkerSettings, cache_settings, load_settings, misspelt
 from sessioncache_workers.worker import ShardWorker, make_worker
 
 __all__ = ["main", "serve"]
@@ -62,10 +65,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format)
+        _refuse_missing(cache_settings())
+        for told in misspelt():
+            log.warning("unknown variable", extra={"fields": {"reason": told}})
         return asyncio.run(check(settings) if given.check else serve(settings))
     except ConfigurationError as error:
         print(f"sessioncache-worker: {error}", file=sys.stderr)  # noqa: T201 - before there may be a log
         return EXIT_CONFIGURATION
+
+
+def _refuse_missing(settings: Settings) -> None:
+    """Look whether what jobs need is installed: each run would fail otherwise, and nothing be archived, say.
+
+    Raises:
+        ConfigurationError: there is no such summariser, or nothing that knows the archive's URL.
+    """
+    if settings.summariser:
+        load_summariser(settings.summariser)
+    if settings.archive_url:
+        check_archive_url(settings.archive_url)
 
 
 async def check(settings: WorkerSettings) -> int:
@@ -74,11 +92,17 @@ async def check(settings: WorkerSettings) -> int:
     Raises:
         ConfigurationError: a URL or server that cannot work, or namespaces of a newer release.
     """
-    office = Office(settings, cache_settings())
+    shared = cache_settings()
+    office = Office(settings, shared)
     try:
         failed = await failed_checks(office)
     finally:
         await office.aclose()
+    if shared.archive_url:
+        try:
+            await asyncio.to_thread(try_archive, shared.archive_url)
+        except Exception as error:  # noqa: BLE001 - file systems raise what they like
+            failed["archive"] = f"cannot be written to: {error}"
     for name, reason in failed.items():
         print(f"sessioncache-worker: {name}: {reason}", file=sys.stderr)  # noqa: T201 - the answer to a command
     if not failed:

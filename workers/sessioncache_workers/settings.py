@@ -13,9 +13,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sessioncache.errors import ConfigurationError
 from sessioncache.maintenance.jobs import JOBS
-from sessioncache.settings import Settings, check_namespace
+from sessioncache.settings import Settings, check_namespace, misspelt_variables
 
-__all__ = ["WorkerSettings", "cache_settings", "load_settings"]
+__all__ = ["WorkerSettings", "cache_settings", "load_settings", "misspelt"]
 
 JOB_TIMEOUT_S_MAX: Final = 3_600
 LOW_BELOW: Final = 0.1
@@ -184,6 +184,12 @@ def cache_settings(**options: Any) -> Settings:
         return Settings(**options)
     except ValidationError as error:
         raise ConfigurationError(_problems(error, "SESSIONCACHE_")) from error
+
+
+def misspelt() -> list[str]:
+    """A sentence for each variable that is nearly a setting of the cache or of the worker, and is none."""
+    own = {"namespaces", "queue_url"}
+    return misspelt_variables(own | {f"worker_{name}" for name in WorkerSettings.model_fields if name not in own})
 
 
 def _problems(error: ValidationError, prefix: str) -> str:
