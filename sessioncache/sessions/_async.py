@@ -13,6 +13,7 @@ from sessioncache.sealing._async import AsyncSealing
 from sessioncache.sessions import lua
 from sessioncache.sessions.listing import CURSOR, DEFAULT_USER, Listing, user_page
 from sessioncache.sessions.models import KnownSave, Listed, Saved, Session, SessionSummary, Updated
+from sessioncache.sessions.prepared import prepare
 from sessioncache.sessions.record import (
     Pairs,
     authoritative_pairs,
@@ -287,6 +288,7 @@ class AsyncSessions:
         base: Base | None = None,
         operation_id: str | None = None,
         known: KnownSave | None = None,
+        unchanged: bool = False,
     ) -> Saved:
         """Save a runtime session: merge its metadata with what is stored, and append its new messages.
 
@@ -311,6 +313,8 @@ class AsyncSessions:
             known: `Saved.known` of the caller's save of this session before; where nobody else has written since, the
                 server need not look up and answer again what it answered then. Not with an `operation_id` that was
                 used before that save.
+            unchanged: whether session, documents and all else but the messages are as in the known save, and the
+                session as that save left it: they are not encoded, or compared, anew.
 
         Raises:
             SessionGone, VersionConflict, LeaseLost: by the base.
@@ -326,23 +330,31 @@ class AsyncSessions:
         if through is not None:
             check_limit(through, what="through")
         marks, payloads = self._encoder.encode(messages)
-        size = self._encoder.entry_bytes_max
+        if known is not None and unchanged:
+            given = known.given
+        else:
+            size = self._encoder.entry_bytes_max
+            given = prepare(
+                session,
+                authoritative=authoritative_pairs(session, bytes_max=size),
+                runtime=runtime_pairs(session, bytes_max=size),
+                host=host_pairs(session, bytes_max=size),
+                labels=label_pairs(session.labels),
+                documents=self._value_pairs("document", documents),
+                updates=self._value_pairs("update", updates),
+                keep_runtime=keep_runtime,
+                updated_ms=None if updated_at is None else ms_from_datetime(updated_at),
+            )
         call = lua.save(
             session=keys,
             write=Write.of(self._keys, "sessions.save", session.base if base is None else base, operation_id),
             into=session,
-            authoritative=authoritative_pairs(session, bytes_max=size),
-            runtime=runtime_pairs(session, bytes_max=size),
-            host=host_pairs(session, bytes_max=size),
-            labels=label_pairs(session.labels),
-            documents=self._value_pairs("document", documents),
-            updates=self._value_pairs("update", updates),
-            keep_runtime=keep_runtime,
+            given=given,
             through=through,
-            updated_ms=None if updated_at is None else ms_from_datetime(updated_at),
             marks=marks,
             payloads=payloads,
             known=known,
+            settled=unchanged,
         )
         return await self._sealing.call(keys, call)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sessioncache.sessions.models import KnownSave, Listed, Saved, Session, Updated
-from sessioncache.sessions.record import NOT_KNOWN, Pairs, listed_from, merge_into, session_from, whole_answer
+from sessioncache.sessions.models import KnownSave, Listed, PreparedSave, Saved, Session, Updated
+from sessioncache.sessions.prepared import follows
+from sessioncache.sessions.record import NOT_KNOWN, Pairs, listed_from, merge_into, session_from
 from sessioncache.types import datetime_from_ms
 from sessioncache.wire.call import Call, Write, digits, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
 from sessioncache.wire.script import load_script
-from sessioncache.wire.values import pack_parts
 
 __all__ = [
     "Ranks",
@@ -87,58 +87,40 @@ def save(
     session: SessionKeys,
     write: Write,
     into: Session,
-    authoritative: Pairs,
-    runtime: Pairs,
-    host: Pairs,
-    labels: Pairs,
-    documents: Pairs,
-    updates: Pairs,
-    keep_runtime: bool,
+    given: PreparedSave,
     through: int | None,
-    updated_ms: int | None,
     marks: str,
     payloads: Sequence[bytes],
     known: KnownSave | None = None,
+    settled: bool = False,
 ) -> Call[Saved]:
-    """`sessions/save.lua`; its reply is merged into `into` when it is decoded."""
-    names = (*runtime[::2], None, *documents[::2])
-    is_again = (
-        known is not None
-        and known.names == names
-        and into.metadata_version <= known.metadata_version
-        and payloads
-        and not (keep_runtime or labels or updates or into.user or through is not None or updated_ms is not None)
-    )
+    """`sessions/save.lua`; its reply is merged into `into`, which, if `settled`, has what is known already."""
 
     def decode(reply: list[bytes] | bytes) -> Saved:
-        repeated, outcome, *rest = reply.split(b" ") if isinstance(reply, bytes) else reply
+        repeated, outcome, *parts = reply.split(b" ") if isinstance(reply, bytes) else reply
         if outcome == b"again":
-            outcome, rest = b"stored", whole_answer(known.answer if known else NOT_KNOWN, rest)
-        merge_into(into, rest)
-        first_seq = int(rest[10])
+            outcome, created = b"stored", known.created if known else b"0"
+            group = known.group if known else NOT_KNOWN
+        else:
+            created, group = parts.pop(2), parts[10:]
+        merge_into(into, parts, created, () if settled and known and group is known.group else group)
+        first_seq = int(parts[9])
         named: Any = outcome.decode()
         learned = None
-        if repeated == b"0" and not keep_runtime and b"" not in documents:
-            learned = KnownSave(write.operation, into.revision, into.metadata_version, names, documents, rest)
+        if repeated == b"0" and given.can_be_known:
+            learned = KnownSave(write.operation, into.revision, into.metadata_version, given, created, group)
         return Saved(named, into.revision, first_seq or None, into.last_seq, repeated == b"1", learned)
 
-    kinds = (authoritative, host, runtime, labels, documents, updates)
-    shape = (
-        *(into.metadata_version, int(into.pinned)),
-        *(len(pairs) // 2 for pairs in kinds),
-        *(int(bool(keep_runtime)), through, updated_ms),
-    )
+    before, after = given.shape
+    is_again = known is not None and payloads and through is None and follows(given, known)
     args = (
         *write.args(session),
-        into.user or "",
-        " ".join(["" if number is None else digits(number) for number in shape]),
-        pack_parts([*authoritative, *host]),
+        given.user,
+        f"{before} {'' if through is None else digits(through)} {after}",
+        given.group,
         marks,
-        _last(known, documents) if known is not None and is_again else "",
-        *runtime,
-        *labels,
-        *documents,
-        *updates,
+        _last(known, given) if known is not None and is_again else "",
+        *given.pairs,
         *payloads,
     )
     return Call(
@@ -152,8 +134,10 @@ def save(
     )
 
 
-def _last(known: KnownSave, documents: Pairs) -> str:
-    return f"{known.operation}{'=' if known.documents == documents else '*'}{known.revision}"
+def _last(known: KnownSave, given: PreparedSave) -> str:
+    before = known.given
+    same = given is before or given.documents == before.documents
+    return f"{known.operation}{'=' if same else '*'}{known.revision}"
 
 
 def update(*, session: SessionKeys, write: Write, sets: Pairs, clears: Sequence[str], user: str) -> Call[Updated]:

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sessioncache.errors import DecodeError
 from sessioncache.types import Base
+from sessioncache.wire.call import Arg
 
-__all__ = ["KnownSave", "Listed", "MergeOutcome", "Saved", "Session", "SessionSummary", "Updated"]
+__all__ = ["KnownSave", "Listed", "MergeOutcome", "PreparedSave", "Saved", "Session", "SessionSummary", "Updated"]
 
 MergeOutcome = Literal["created", "stored", "incoming"]
 """What a runtime save came to: there was no session; the stored authoritative group won; the incoming one did."""
@@ -141,18 +142,38 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PreparedSave:
+    """What a save gives beside messages, encoded."""
+
+    user: str
+    shape: tuple[str, str]
+    """Numbers before and after `through`."""
+    group: bytes
+    pairs: tuple[Arg, ...]
+    names: Sequence[object]
+    """Of the runtime fields and the documents."""
+    documents: Sequence[object]
+    """Names and values."""
+    metadata_version: int
+    is_usual: bool
+    """Whether it does nothing but what a save by a running agent does."""
+    can_be_known: bool
+    """Whether all that it names is there afterwards."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class KnownSave:
     """What the caller of a save knows after its answer, and for as long as nobody else has written."""
 
     operation: str
     revision: int
     metadata_version: int
-    names: Sequence[object]
-    """Of the runtime fields and the documents that it gave."""
-    documents: Sequence[object]
-    """The names and values of those."""
-    answer: Sequence[bytes]
-    """The parts of the reply from the third on."""
+    given: PreparedSave
+    """What it gave."""
+    created: bytes
+    """The time of creation, as it was answered."""
+    group: Sequence[bytes]
+    """The user, then name and value of every authoritative and host field and label."""
 
 
 @dataclass(frozen=True, slots=True)

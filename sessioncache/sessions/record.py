@@ -27,7 +27,6 @@ __all__ = [
     "runtime_pairs",
     "session_from",
     "update_pairs",
-    "whole_answer",
 ]
 
 Pairs = list[bytes | str | int]
@@ -37,7 +36,7 @@ TEXT_BYTES_MAX: Final = 4_096
 FIELD_NAME_BYTES_MAX: Final = 256
 FIELDS_MAX: Final = 256
 SCHEMA: Final = 1
-NOT_KNOWN: Final = (b"", b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"default")
+NOT_KNOWN: Final = (b"default",)
 """Stands for an earlier answer where that is lost: who asks about a write again looks at nothing of it."""
 
 
@@ -164,37 +163,33 @@ def session_from(session_id: str, reply: list[bytes]) -> Session:
     return session
 
 
-def merge_into(session: Session, reply: list[bytes]) -> None:
+def merge_into(session: Session, parts: Sequence[bytes], created: bytes, group: Sequence[bytes]) -> None:
     """Give the caller's object what a save's reply says is now stored: versions, counters, and the group that won.
 
     Args:
         session: changed in place.
-        reply: the reply of `sessions.save` from its third part on.
+        parts: the reply of `sessions.save` from the third part on, without the time of creation.
+        created: the time of creation.
+        group: the user, and names and values; empty: the object has them.
     """
-    gen, revision, created, updated, deadline, ttl, first_seq, last_seq, messages, size, _new, user, *pairs = reply
-    _assign(
-        session,
-        {
-            "gen": gen.decode(),
-            "revision": int(revision),
-            "user": user.decode(),
-            "created_at": datetime_from_ms(int(created)),
-            "updated_at": datetime_from_ms(int(updated)),
-            "deadline_at": _time(deadline),
-            "ttl_ms": int(ttl),
-            "first_seq": int(first_seq),
-            "last_seq": int(last_seq),
-            "messages": int(messages),
-            "bytes": int(size),
-        },
-    )
-    _take_group(session, dict(zip((name.decode() for name in pairs[::2]), pairs[1::2], strict=True)))
-
-
-def whole_answer(known: Sequence[bytes], parts: Sequence[bytes]) -> list[bytes]:
-    """What `merge_into` takes, from what the caller knew and the reply to a save by who wrote last."""
-    gen, revision, *counters = parts
-    return [gen, revision, known[2], *counters, *known[11:]]
+    gen, revision, updated, deadline, ttl, first_seq, last_seq, messages, size, *_ = parts
+    values: dict[str, Any] = {
+        "gen": gen.decode(),
+        "revision": int(revision),
+        "created_at": datetime_from_ms(int(created)),
+        "updated_at": datetime_from_ms(int(updated)),
+        "deadline_at": _time(deadline),
+        "ttl_ms": int(ttl),
+        "first_seq": int(first_seq),
+        "last_seq": int(last_seq),
+        "messages": int(messages),
+        "bytes": int(size),
+    }
+    if group:
+        values["user"] = group[0].decode()
+    _assign(session, values)
+    if group:
+        _take_group(session, dict(zip((name.decode() for name in group[1::2]), group[2::2], strict=True)))
 
 
 def _assign(session: Session, values: dict[str, Any]) -> None:

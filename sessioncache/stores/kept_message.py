@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from operator import is_
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -26,6 +25,9 @@ __all__ = ["Dumps", "Kept", "KeptMessage", "dump_again", "dump_loaded", "fingerp
 UNCHANGING: Final = frozenset({str, int, float, bool, type(None), datetime})
 """Values that cannot change themselves. Their subclasses may be anything."""
 
+TEXT: Final = frozenset({str})
+
+_quote: Final = json.encoder.encode_basestring_ascii
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -50,6 +52,13 @@ class KeptMessage(StoredModel):
         self._changes()
         _set_lent(self, True)  # noqa: FBT003 - a slot's setter
         return self.__pydantic_extra__
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other one has the same fields."""
+        _newest.compared = object()
+        return super().__eq__(other)
+
+    __hash__ = StoredModel.__hash__
 
     def _changes(self) -> None:
         if _slot(_get_kept, self) is not None:
@@ -90,6 +99,8 @@ class _Newest:
     """The last change of a kept message, anywhere in the process: where there was none, no message is looked at."""
 
     change: object = None
+    compared: object = None
+    """The last time that two of them were compared."""
 
 
 _newest: Final = _Newest()
@@ -136,13 +147,26 @@ class Dumps:
 
     def begin(self, messages: Sequence[object], change: object) -> bool:
         """Whether these messages begin with them, as they were then."""
-        if len(self.messages) > len(messages) or not all(map(is_, self.messages, messages)):
+        if not _begin_with(messages, self.messages):
             return False
         if self.change is not change and not _remember(self.messages, self.kept):
             return False
         # Copying this list touches all that is to be compared: it is fetched from memory at once, not one by one.
         self.parts.copy()
         return _are_equal(self.inner, self.copies)
+
+
+def _begin_with(messages: Sequence[object], known: list[object]) -> bool:
+    """Whether these objects are the first ones.
+
+    Lists compare what is identical without looking into it, in a tenth of the time that it takes to ask for each. Where
+    one was looked into, it is another object.
+    """
+    compared = _newest.compared
+    try:
+        return known <= messages and compared is _newest.compared  # type: ignore[operator]  # else a TypeError
+    except Exception:  # noqa: BLE001 - another message follows, and does not like to be compared
+        return False
 
 
 class _Exactly:
@@ -166,7 +190,12 @@ class _NotPlainError(Exception):
 
 def fingerprint(message: JSONObject) -> bytes:
     """Eight bytes that tell a message from every other content."""
-    return blake2b(_encode(message).encode(), digest_size=8).digest()
+    if TEXT.issuperset(map(type, message.values())) and TEXT.issuperset(map(type, message)):
+        # As the encoder writes it, in half the time.
+        text = "{" + ",".join([f"{_quote(name)}:{_quote(message[name])}" for name in sorted(message)]) + "}"
+    else:
+        text = _encode(message)
+    return blake2b(text.encode(), digest_size=8).digest()
 
 
 def dump_again(before: Dumps | None, kind: type[BaseModel], messages: object, *, what: str) -> Dumps:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, PrivateAttr
 
-from sessioncache.sessions.models import KnownSave
+from sessioncache.sessions.models import KnownSave, Session
 from sessioncache.stores.kept_message import Dumps, KeptMessage, dump_again, dump_loaded
 from sessioncache.stores.stored_model import StoredModel
 from sessioncache.types import Base, JSONObject
@@ -90,6 +90,8 @@ class Memory:
     """What all else was when it was dumped last, and as what."""
     known: KnownSave | None = None
     """What the server answered to the last save."""
+    settled: tuple[JSONObject, Session, KnownSave] | None = None
+    """Document, record and answer of the last save, if it left the object as it was."""
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is a memory too."""

@@ -8,6 +8,7 @@ from typing import Protocol
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import Conflict, InvalidArgument, NotFound, VersionConflict
 from sessioncache.sessions.models import Session, Updated
+from sessioncache.stores.message_log import memory_of
 from sessioncache.stores.reading_async import read_session
 from sessioncache.stores.runtime_models import BYPASS, DEFAULT_TITLE, DOCUMENT, RuntimeMessage, RuntimeSession
 from sessioncache.stores.saving_async import AsyncMessageSaver
@@ -81,10 +82,25 @@ class AsyncRuntimePersistence:
             Conflict: others wrote each time that the transcript was to be swapped.
         """
         document = _document(session)
-        record, dumps = session.to_record(), session.dump_messages(RuntimeMessage, session.messages, what="message")
-        saver = AsyncMessageSaver(self._cache, session, record, dumps, {DOCUMENT: document}, _as_loaded)
+        memory = memory_of(session)
+        settled, known = memory.settled, memory.known
+        # Where nothing but messages has changed since the last save, nothing else is looked at anew.
+        if settled is not None and (settled[0] is not document or settled[2] is not known or memory.unanswered):
+            settled = None
+        record = session.to_record() if settled is None else settled[1]
+        dumps = session.dump_messages(RuntimeMessage, session.messages, what="message")
+        saver = AsyncMessageSaver(
+            *(self._cache, session, record, dumps, {DOCUMENT: document}, _as_loaded), unchanged=settled is not None
+        )
         await saver.save()
-        session.take_merged(record)
+        now_known = memory.known
+        is_as_known = now_known is not None and known is not None and now_known.group is known.group
+        if settled is not None and is_as_known:
+            session.take_times(record)
+        else:
+            session.take_merged(record)
+            is_as_known = is_as_known and session.stored_document() is document
+        memory.settled = (document, record, now_known) if now_known is not None and is_as_known else None
 
     async def save_runtime_only(self, session: RuntimeSession) -> None:
         """Save all but the messages, which are left as they are in the store; the merge is that of a whole save.

@@ -177,6 +177,7 @@ class RuntimeSession(Remembering):
 
     def take_merged(self, record: Session) -> None:
         """Take what the store decided: the authoritative group, the host's field and the times."""
+        memory_of(self).settled = None
         self._untitled = record.title is None
         self.title = DEFAULT_TITLE if record.title is None else record.title
         self.pinned, self.title_version = record.pinned, record.title_version
@@ -188,8 +189,12 @@ class RuntimeSession(Remembering):
         self._group_rest = {
             name: value for name, value in record.authoritative.items() if name not in AUTHORITATIVE_KEYS
         }
-        self.created_at, self.updated_at = record.created_at, record.updated_at
+        self.take_times(record)
         self.take_bypass(record.host.get(BYPASS))
+
+    def take_times(self, record: Session) -> None:
+        """Take the server's times."""
+        self.created_at, self.updated_at = record.created_at, record.updated_at
 
     def take_bypass(self, value: Any) -> None:  # noqa: ANN401 - any JSON value
         """Take the host's field; None takes it away."""

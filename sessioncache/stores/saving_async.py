@@ -65,6 +65,8 @@ class AsyncMessageSaver:
     updated_at: datetime | None = None
     keep_runtime: bool = False
     """Whether status, parent and metadata stay as they are stored."""
+    unchanged: bool = False
+    """Whether record and documents are as the last save gave and left them."""
 
     async def save(self) -> None:
         """Save record, documents and new messages in one write, where these are not more than 500.
@@ -175,6 +177,7 @@ class AsyncMessageSaver:
         )
 
     async def _send(self, plan: Plan, record: Session | None = None) -> None:
+        unchanged = self.unchanged and record is None
         record = record or self.record
         memory = memory_of(self.target)
         known = memory.log
@@ -195,6 +198,7 @@ class AsyncMessageSaver:
                 base=plan.base,
                 operation_id=plan.operation_id,
                 known=memory.known,
+                unchanged=unchanged,
             )
         except OutcomeUnknown:
             # Whether it was made is never answered: the next save looks at what is stored.

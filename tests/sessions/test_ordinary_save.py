@@ -11,7 +11,8 @@ from redis import Redis
 
 from sessioncache.sessions import lua
 from sessioncache.sessions.models import KnownSave, Session
-from sessioncache.sessions.record import Pairs, whole_answer
+from sessioncache.sessions.prepared import prepare
+from sessioncache.sessions.record import Pairs
 from sessioncache.types import Base
 from sessioncache.wire import script as wire_script
 from sessioncache.wire.call import Write
@@ -88,7 +89,11 @@ class SaveWay(Way):
         """Save, and note the whole reply or the error."""
         known = self.given.setdefault(write.operation, self.known)
         into = given["into"].model_copy()
-        call = lua.save(session=self.session, write=write, known=known, **given | {"into": into})
+        sent = {name: given[name] for name in ("through", "marks", "payloads")}
+        fields = {name: value for name, value in given.items() if name not in {"into", *sent}}
+        call = lua.save(
+            session=self.session, write=write, known=known, into=into, given=prepare(into, **fields), **sent
+        )
         answer: Any = self.answer(call)
         if isinstance(answer, bytes):
             self.again += 1
@@ -97,7 +102,8 @@ class SaveWay(Way):
             answer = [str(part).encode() if isinstance(part, int) else part for part in answer]
             if answer[1] == b"again":
                 assert known is not None
-                answer[1:] = [b"stored", *whole_answer(known.answer, answer[2:])]
+                gen, revision, *counters = answer[2:]
+                answer[1:] = [b"stored", gen, revision, known.created, *counters, *known.group]
             try:
                 self.known = call.decode(answer).known
             except ValueError:

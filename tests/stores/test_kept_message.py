@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import PrivateAttr, computed_field
 
+from sessioncache.errors import InvalidArgument
 from sessioncache.stores import RuntimeMessage, RuntimeSession
 from sessioncache.stores.asset_models import ConversationTurn
 from sessioncache.stores.kept_message import Dumps, dump_again, fingerprint
@@ -122,6 +123,27 @@ def test_an_equal_message_is_not_the_same() -> None:
     other.metadata["flags"].append("seen")
     assert look(session).values() == anew(session)
     assert look(session).values()[0]["metadata"]["flags"] == [1, "seen"]
+
+
+def test_a_message_that_python_calls_equal_is_dumped() -> None:
+    """True in the place of 1 is another message; so is one that cannot be compared at all."""
+
+    class Stubborn:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError("no")
+
+        __hash__ = None  # type: ignore[assignment]  # as lists and objects
+
+    session = RuntimeSession(id="s", messages=[calling(), calling()])
+    look(session)
+    session.messages[0] = session.messages[0].model_copy(update={"metadata": {"flags": [1]}})
+    look(session)
+    session.messages[0] = session.messages[0].model_copy(update={"metadata": {"flags": [True]}})
+    assert look(session).values() == anew(session)
+    assert look(session).values()[0]["metadata"]["flags"][0] is True
+    session.messages[0] = session.messages[0].model_copy(update={"metadata": Stubborn()})
+    with pytest.raises(InvalidArgument):
+        look(session)
 
 
 @pytest.mark.parametrize("how", [lambda session: session.model_copy(), copy.copy, copy.deepcopy])

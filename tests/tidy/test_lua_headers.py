@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sessioncache.sealing.models import OpenedPart, SealState, Swap
-from sessioncache.sessions.models import KnownSave, Session
+from sessioncache.sessions.models import KnownSave, PreparedSave, Session
 from sessioncache.sessions.record import Pairs
 from sessioncache.types import Base
 from sessioncache.wire.call import Call, Write
@@ -66,6 +66,9 @@ def _sentinel(name: str, hint: Any, numbers: Iterator[int]) -> Any:  # noqa: ANN
         Swap: Swap(STATE, 1011, 1012, 1013, reopened=True, dictionary="given-dictionary", items=()),
         OpenedPart: OpenedPart("given-gen", 1014, "given-known", ()),
         KnownSave | None: None,
+        PreparedSave: PreparedSave(
+            *("", ("904 1 1 1 1 1 1 1 1", "1"), b"", ("given", "value"), (), (), 904, True, True)
+        ),
         bool: True,
         str: f"given-{name}",
         bytes: f"given-{name}".encode(),
