@@ -108,7 +108,8 @@ def save(
         named: Any = outcome.decode()
         learned = None
         if repeated == b"0" and given.can_be_known:
-            learned = KnownSave(write.operation, into.revision, into.metadata_version, given, created, group)
+            has_won = outcome != b"stored"
+            learned = KnownSave(write.operation, into.revision, into.metadata_version, given, created, group, has_won)
         return Saved(named, into.revision, first_seq or None, into.last_seq, repeated == b"1", learned)
 
     before, after = given.shape

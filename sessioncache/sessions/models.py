@@ -174,6 +174,8 @@ class KnownSave:
     """The time of creation, as it was answered."""
     group: Sequence[bytes]
     """The user, then name and value of every authoritative and host field and label."""
+    has_won: bool
+    """Whether that group is the one that it gave."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,14 +93,15 @@ class AsyncRuntimePersistence:
             *(self._cache, session, record, dumps, {DOCUMENT: document}, _as_loaded), unchanged=settled is not None
         )
         await saver.save()
-        now_known = memory.known
-        is_as_known = now_known is not None and known is not None and now_known.group is known.group
-        if settled is not None and is_as_known:
-            session.take_times(record)
-        else:
+        answer = memory.known
+        is_told_nothing = answer is not None and known is not None and answer.group is known.group
+        if settled is None or not is_told_nothing:
             session.take_merged(record)
-            is_as_known = is_as_known and session.stored_document() is document
-        memory.settled = (document, record, now_known) if now_known is not None and is_as_known else None
+            if answer is None or not (is_told_nothing or answer.has_won) or session.stored_document() is not document:
+                return
+        else:
+            session.take_times(record)
+        memory.settled = None if answer is None else (document, record, answer)
 
     async def save_runtime_only(self, session: RuntimeSession) -> None:
         """Save all but the messages, which are left as they are in the store; the merge is that of a whole save.
