@@ -24,6 +24,7 @@ from sessioncache.transport.channel import Channel, PushListener
 from sessioncache.transport.clients_async import sentinel_options
 from sessioncache.transport.endpoint import Endpoint
 from sessioncache.transport.slots import Address
+from sessioncache.wire.call import spelt_out
 
 __all__ = ["Dialling", "pack"]
 
@@ -130,7 +131,7 @@ class Dialling:
 
 def pack(*parts: Any) -> bytes:
     """A command as the server reads it."""
-    packed: bytes = pack_command(parts)
+    packed: bytes = pack_command(spelt_out(parts))
     return packed
 
 

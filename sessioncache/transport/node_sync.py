@@ -16,7 +16,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from sessioncache.transport.colour_sync import Semaphore, time_limit
 from sessioncache.transport.driver_errors import TooFewReplicas
-from sessioncache.wire.call import Call
+from sessioncache.wire.call import Call, spelt_out
 from sessioncache.wire.keys import Key
 from sessioncache.wire.script import Script
 
@@ -128,7 +128,7 @@ class Node:
             pipeline.execute_command(*_command(call))
             position += 1
             if wait and self._wait_for:
-                pipeline.execute_command(b"WAIT", *self._wait_for)
+                pipeline.execute_command(*spelt_out((b"WAIT", *self._wait_for)))
                 position += 1
         return pipeline, positions
 
@@ -143,7 +143,7 @@ class Node:
         """Block until one of the streams has an entry after its id, for at most `wait_ms`."""
         command = (b"XREAD", b"COUNT", 1, b"BLOCK", max(wait_ms, 1), b"STREAMS", *streams, *streams.values())
         with time_limit(self._limit_ms + wait_ms):
-            self._listener.execute_command(*command)
+            self._listener.execute_command(*spelt_out(command))
 
     def close(self) -> None:
         """Close the clients' connections, if they are this node's own."""
@@ -157,5 +157,5 @@ class Node:
 def _command(call: Call[Any]) -> tuple[Any, ...]:
     # Command names go out as bytes: the driver's response callbacks are found by str names, and replies must stay raw.
     if isinstance(call.target, Script):
-        return (b"EVALSHA", call.target.sha, len(call.keys), *call.keys, *call.args)
-    return (call.target.encode(), *call.keys, *call.args)
+        return spelt_out((b"EVALSHA", call.target.sha, len(call.keys), *call.keys, *call.args))
+    return spelt_out((call.target.encode(), *call.keys, *call.args))

@@ -16,7 +16,7 @@ from sessioncache.types import NO_BASE, Base
 from sessioncache.wire.keys import Key, Keyspace, SessionKeys
 from sessioncache.wire.script import Script
 
-__all__ = ["Arg", "Call", "Watch", "Write", "digits", "new_operation_id", "operation_id_for", "optional"]
+__all__ = ["Arg", "Call", "Watch", "Write", "digits", "new_operation_id", "operation_id_for", "optional", "spelt_out"]
 
 Arg: TypeAlias = bytes | str | int
 T = TypeVar("T")
@@ -131,6 +131,16 @@ class Call(Generic[T]):
 
 def _as_it_came(reply: object) -> object:
     return reply
+
+
+def spelt_out(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Parts of a command with their whole numbers as text.
+
+    hiredis packs them, too, but crashes where a signal's handler raises in that moment (Ctrl-C, a time limit).
+    """
+    if int not in map(type, parts):
+        return parts
+    return tuple(str(part) if type(part) is int else part for part in parts)
 
 
 def optional(value: int | None) -> Arg:
