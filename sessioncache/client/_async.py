@@ -97,8 +97,7 @@ class AsyncSessionCache:
         """Makes the lowest transport anew, for another event loop; None where the caller gave it."""
         self._hooks = tuple(hooks)
         self._repeats = Repeats()
-        self._is_stacked = False
-        self._transport = AsyncWatchTransport(self._stacked, self.connection)
+        self._transport = AsyncWatchTransport(self._stacked(), self._stacked_again, self.connection)
         codec = codec or codec_of(settings)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         self._values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
@@ -327,14 +326,16 @@ class AsyncSessionCache:
         return self
 
     def _stacked(self) -> AsyncTransport:
-        """What carries calls: again, with new connections, for each further event loop."""
-        if self._is_stacked:
-            if self.near is not None:
-                self.near.clear()
-            if self._connect is not None:
-                self._lowest = self._connect()
-        self._is_stacked = True
+        """What carries calls."""
         return stack(self._lowest, self.settings, self._prepare, self._hooks, self._repeats)
+
+    def _stacked_again(self) -> AsyncTransport:
+        """The same with new connections, for a further event loop."""
+        if self.near is not None:
+            self.near.clear()
+        if self._connect is not None:
+            self._lowest = self._connect()
+        return self._stacked()
 
     async def _prepare(self, transport: AsyncTransport) -> None:
         self.server = await AsyncNamespaces(self.keys).open(transport, claim=self._claims)

@@ -98,8 +98,7 @@ class SessionCache:
         """Makes the lowest transport anew, for another event loop; None where the caller gave it."""
         self._hooks = tuple(hooks)
         self._repeats = Repeats()
-        self._is_stacked = False
-        self._transport = WatchTransport(self._stacked, self.connection)
+        self._transport = WatchTransport(self._stacked(), self._stacked_again, self.connection)
         codec = codec or codec_of(settings)
         encoder = MessageEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
         self._values = ValueEncoder(entry_bytes_max=settings.entry_bytes_max, codec=codec)
@@ -328,14 +327,16 @@ class SessionCache:
         return self
 
     def _stacked(self) -> Transport:
-        """What carries calls: again, with new connections, for each further event loop."""
-        if self._is_stacked:
-            if self.near is not None:
-                self.near.clear()
-            if self._connect is not None:
-                self._lowest = self._connect()
-        self._is_stacked = True
+        """What carries calls."""
         return stack(self._lowest, self.settings, self._prepare, self._hooks, self._repeats)
+
+    def _stacked_again(self) -> Transport:
+        """The same with new connections, for a further event loop."""
+        if self.near is not None:
+            self.near.clear()
+        if self._connect is not None:
+            self._lowest = self._connect()
+        return self._stacked()
 
     def _prepare(self, transport: Transport) -> None:
         self.server = Namespaces(self.keys).open(transport, claim=self._claims)

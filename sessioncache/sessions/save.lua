@@ -3,8 +3,8 @@
 -- fields are taken as they come, host fields only by a save that creates the session. New messages are appended: what others
 -- appended meanwhile stays. Labels, documents and context updates are set one by one; an empty value removes one.
 -- The shape: version and pin of the incoming group; how many pairs of each kind follow; keep_runtime 1: stored runtime fields stay;
--- last is given only where this save has messages, runtime fields and documents of the same names and no newer group than was answered.
 -- through: the messages replace those up to that number, empty: they are appended; updated_ms: the caller's time, empty: now.
+-- last is given only where this save has messages, runtime fields and documents of the same names and no newer group than was answered.
 --
 -- KEYS
 --   @session

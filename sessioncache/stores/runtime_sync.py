@@ -95,14 +95,17 @@ class RuntimePersistence:
         )
         saver.save()
         answer = memory.known
-        is_told_nothing = answer is not None and known is not None and answer.group is known.group
-        if settled is None or not is_told_nothing:
+        if answer is None:
             session.take_merged(record)
-            if answer is None or not (is_told_nothing or answer.has_won) or session.stored_document() is not document:
-                return
-        else:
+            return
+        is_told_nothing = known is not None and answer.group is known.group
+        if settled is not None and is_told_nothing:
             session.take_times(record)
-        memory.settled = None if answer is None else (document, record, answer)
+        else:
+            session.take_merged(record)
+            if not (is_told_nothing or answer.has_won) or session.stored_document() is not document:
+                return
+        memory.settled = (document, record, answer)
 
     def save_runtime_only(self, session: RuntimeSession) -> None:
         """Save all but the messages, which are left as they are in the store; the merge is that of a whole save.

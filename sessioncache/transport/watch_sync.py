@@ -31,15 +31,16 @@ CLOSED: Final[Any] = object()
 class WatchTransport:
     """Tells a ConnectionState of every call."""
 
-    def __init__(self, make: Callable[[], Transport], state: ConnectionState) -> None:
-        """Wrap what carries calls.
+    def __init__(self, inner: Transport, again: Callable[[], Transport], state: ConnectionState) -> None:
+        """Wrap a transport.
 
         Args:
-            make: makes it, now and for each further event loop; who calls it again uses the former no more.
+            inner: what carries calls, in the first event loop.
+            again: makes another for each further one; who calls it uses the former no more.
             state: is told of every call.
         """
-        self._make = make
-        self._inner = make()
+        self._inner = inner
+        self._again = again
         self._state = state
         self._loop: Loop | None = None
         """The event loop that this is used by; None at first, and in sync code."""
@@ -107,6 +108,6 @@ class WatchTransport:
                         "this SessionCache is in use by another event loop, which is running; make one cache for "
                         "each event loop, or share a SessionCache among threads"
                     )
-                self._inner = self._make()
+                self._inner = self._again()
             self._loop = loop
             self._process = os.getpid()
