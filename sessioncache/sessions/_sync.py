@@ -326,14 +326,14 @@ class Sessions:
         if not isinstance(session, Session):
             raise InvalidArgument(f"session must be a Session, not {type(session).__name__}")
         keys = self._keys.session(check_session_id(session.id))
-        if session.user is not None:
-            _user(session.user)
         if through is not None:
             check_limit(through, what="through")
         marks, payloads = self._encoder.encode(messages)
         if known is not None and unchanged:
             given = known.given
         else:
+            if session.user is not None:
+                _user(session.user)
             size = self._encoder.entry_bytes_max
             given = prepare(
                 session,
@@ -357,7 +357,8 @@ class Sessions:
             known=known,
             settled=unchanged,
         )
-        return self._sealing.call(keys, call)
+        # New messages never reach into sealed ones.
+        return self._transport.call(call) if through is None else self._sealing.call(keys, call)
 
     def _value_pairs(self, what: str, given: Mapping[str, Any] | None) -> Pairs:
         """Names and stored values; an empty one removes."""

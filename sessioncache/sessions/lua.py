@@ -8,7 +8,7 @@ from typing import Any
 
 from sessioncache.sessions.models import KnownSave, Listed, PreparedSave, Saved, Session, Updated
 from sessioncache.sessions.prepared import follows
-from sessioncache.sessions.record import NOT_KNOWN, Pairs, listed_from, merge_into, session_from
+from sessioncache.sessions.record import NOT_KNOWN, Pairs, listed_from, merge_again, merge_into, session_from
 from sessioncache.types import datetime_from_ms
 from sessioncache.wire.call import Call, Write, digits, optional
 from sessioncache.wire.keys import Key, SessionKeys, ShardKeys, unescape
@@ -103,7 +103,10 @@ def save(
             group = known.group if known else NOT_KNOWN
         else:
             created, group = parts.pop(2), parts[10:]
-        merge_into(into, parts, created, () if settled and known and group is known.group else group)
+        if settled and known is not None and group is known.group:
+            merge_again(into, parts)
+        else:
+            merge_into(into, parts, created, group)
         first_seq = int(parts[9])
         named: Any = outcome.decode()
         learned = None
@@ -112,12 +115,11 @@ def save(
             learned = KnownSave(write.operation, into.revision, into.metadata_version, given, created, group, has_won)
         return Saved(named, into.revision, first_seq or None, into.last_seq, repeated == b"1", learned)
 
-    before, after = given.shape
     is_again = known is not None and payloads and through is None and follows(given, known)
     args = (
         *write.args(session),
         given.user,
-        f"{before} {'' if through is None else digits(through)} {after}",
+        given.appending if through is None else f"{given.shape[0]} {digits(through)} {given.shape[1]}",
         given.group,
         marks,
         _last(known, given) if known is not None and is_again else "",
@@ -131,8 +133,12 @@ def save(
         args,
         decode=decode,
         writes=True,
-        outcome=lambda saved: "repeated" if saved.repeated else saved.outcome,
+        outcome=_saved_how,
     )
+
+
+def _saved_how(saved: Saved) -> str:
+    return "repeated" if saved.repeated else saved.outcome
 
 
 def _last(known: KnownSave, given: PreparedSave) -> str:

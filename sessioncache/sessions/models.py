@@ -148,6 +148,8 @@ class PreparedSave:
     user: str
     shape: tuple[str, str]
     """Numbers before and after `through`."""
+    appending: str
+    """The shape where there is no `through`."""
     group: bytes
     pairs: tuple[Arg, ...]
     names: Sequence[object]
@@ -161,9 +163,9 @@ class PreparedSave:
     """Whether all that it names is there afterwards."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class KnownSave:
-    """What the caller of a save knows after its answer, and for as long as nobody else has written."""
+    """What the caller of a save knows after its answer, and for as long as nobody else writes. It never changes."""
 
     operation: str
     revision: int

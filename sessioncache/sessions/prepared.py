@@ -36,9 +36,11 @@ def prepare(
         *(len(pairs) // 2 for pairs in kinds),
         int(bool(keep_runtime)),
     )
+    before, after = " ".join(map(digits, numbers)), "" if updated_ms is None else digits(updated_ms)
     return PreparedSave(
         session.user or "",
-        (" ".join(map(digits, numbers)), "" if updated_ms is None else digits(updated_ms)),
+        (before, after),
+        f"{before}  {after}",
         pack_parts([*authoritative, *host]),
         (*runtime, *labels, *documents, *updates),
         (*runtime[::2], None, *documents[::2]),

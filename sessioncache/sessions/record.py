@@ -23,6 +23,7 @@ __all__ = [
     "label_fields",
     "label_pairs",
     "listed_from",
+    "merge_again",
     "merge_into",
     "runtime_pairs",
     "session_from",
@@ -190,6 +191,25 @@ def merge_into(session: Session, parts: Sequence[bytes], created: bytes, group: 
     _assign(session, values)
     if group:
         _take_group(session, dict(zip((name.decode() for name in group[1::2]), group[2::2], strict=True)))
+
+
+def merge_again(session: Session, parts: Sequence[bytes]) -> None:
+    """The same, where nothing but messages is new: the object has all else already.
+
+    Args:
+        session: changed in place.
+        parts: as `merge_into` takes them.
+    """
+    _gen, revision, updated, deadline, ttl, first_seq, last_seq, messages, size, *_ = parts
+    values = session.__dict__
+    values["revision"] = int(revision)
+    values["updated_at"] = datetime_from_ms(int(updated))
+    values["deadline_at"] = _time(deadline)
+    values["ttl_ms"] = int(ttl)
+    values["first_seq"] = int(first_seq)
+    values["last_seq"] = int(last_seq)
+    values["messages"] = int(messages)
+    values["bytes"] = int(size)
 
 
 def _assign(session: Session, values: dict[str, Any]) -> None:

@@ -9,18 +9,19 @@ model, into `vars(message)`, goes unseen.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, overload
 
 from pydantic import BaseModel
 
 from sessioncache.stores.stored_model import StoredModel, as_list, dumped, dumped_message
 from sessioncache.types import JSONObject
 
-__all__ = ["Dumps", "Kept", "KeptMessage", "dump_again", "dump_loaded", "fingerprint"]
+__all__ = ["Dumps", "Kept", "KeptMessage", "Prints", "dump_again", "dump_loaded", "fingerprint"]
 
 UNCHANGING: Final = frozenset({str, int, float, bool, type(None), datetime})
 """Values that cannot change themselves. Their subclasses may be anything."""
@@ -50,6 +51,7 @@ class KeptMessage(StoredModel):
     def model_extra(self) -> dict[str, Any] | None:
         """The fields that nobody declared. Whoever has them may write into them, so they are compared from now on."""
         self._changes()
+        _newest.lent = True
         _set_lent(self, True)  # noqa: FBT003 - a slot's setter
         return self.__pydantic_extra__
 
@@ -80,19 +82,83 @@ _set_kept: Final[Callable[[Any, Any], None]] = vars(KeptMessage)["_kept"].__set_
 _set_lent: Final[Callable[[Any, Any], None]] = vars(KeptMessage)["_lent"].__set__
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """What a message was dumped as. A message has another one after each change."""
 
-    value: JSONObject
-    """What is stored of it."""
-    fingerprint: bytes
-    inner: Sequence[Any]
-    """The lists and objects in its fields."""
-    copies: Sequence[Any]
-    """What they were then."""
-    parts: Sequence[Any]
-    """All that comparing the two goes through, at every depth."""
+    __slots__ = ("_fingerprint", "copies", "inner", "parts", "value")
+
+    def __init__(
+        self, value: JSONObject, inner: Sequence[Any] = (), copies: Sequence[Any] = (), parts: Sequence[Any] = ()
+    ) -> None:
+        self.value = value
+        """What is stored of it."""
+        self.inner = inner
+        """The lists and objects in its fields."""
+        self.copies = copies
+        """What they were then."""
+        self.parts = parts
+        """All that comparing the two goes through, at every depth."""
+        self._fingerprint: bytes | None = None
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Made when it is asked for: most messages only ever follow those that are stored."""
+        made = self._fingerprint
+        if made is None:
+            made = self._fingerprint = fingerprint(self.value)
+        return made
+
+
+class Prints(Sequence[bytes]):
+    """The fingerprints of an object's first messages. They stay the same: the list that they are in only grows."""
+
+    __slots__ = ("_kept", "_size")
+
+    def __init__(self, kept: list[Kept], size: int) -> None:
+        self._kept = kept
+        self._size = min(size, len(kept))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (one.fingerprint for one in islice(self._kept, self._size))
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, place: int | slice) -> bytes | Sequence[bytes]:
+        places = range(self._size)[place]
+        if isinstance(places, int):
+            return self._kept[places].fingerprint
+        return tuple([self._kept[at].fingerprint for at in places])
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as lists
+
+    def __reduce__(self) -> tuple[type[tuple[bytes, ...]], tuple[tuple[bytes, ...]]]:
+        """Pickled as plain fingerprints, without the messages."""
+        return tuple, (tuple(self),)
+
+    def first(self, size: int) -> Prints:
+        """Those of fewer messages."""
+        return Prints(self._kept, min(size, self._size))
+
+    def begin_with(self, known: Sequence[bytes]) -> bool:
+        """Whether the first ones are those; nothing is compared where they are of the same list, or message."""
+        size = len(known)
+        if size > self._size:
+            return False
+        if not isinstance(known, Prints):
+            return all(one == other for one, other in zip(known, self, strict=False))
+        kept = known._kept  # noqa: SLF001 - of the same class
+        if kept is self._kept:
+            return True
+        pairs = zip(islice(self._kept, size), kept, strict=False)
+        return all(one is other or one.fingerprint == other.fingerprint for one, other in pairs)
 
 
 class _Newest:
@@ -101,6 +167,8 @@ class _Newest:
     change: object = None
     compared: object = None
     """The last time that two of them were compared."""
+    lent: bool = False
+    """Whether somebody asked for the undeclared fields of one."""
 
 
 _newest: Final = _Newest()
@@ -115,8 +183,6 @@ class Dumps:
 
     messages: list[object]
     kept: list[Kept]
-    prints: tuple[bytes, ...]
-    """Their fingerprints."""
     inner: list[Any]
     copies: list[Any]
     parts: list[Any]
@@ -126,7 +192,7 @@ class Dumps:
     @classmethod
     def of(cls, messages: list[object], kept: list[Kept], change: object) -> Dumps:
         """These together."""
-        found = cls([], [], (), [], [], [], change)
+        found = cls([], [], [], [], [], change)
         found.extend(messages, kept, change)
         return found
 
@@ -134,12 +200,16 @@ class Dumps:
         """Put more behind them."""
         self.messages += messages
         self.kept += kept
-        self.prints += tuple([one.fingerprint for one in kept])
         for one in kept:
             self.inner += one.inner
             self.copies += one.copies
             self.parts += one.parts
         self.change = change if _remember(messages, kept) else object()
+
+    @property
+    def prints(self) -> Prints:
+        """Their fingerprints."""
+        return Prints(self.kept, len(self.kept))
 
     def values(self, start: int = 0, stop: int | None = None) -> list[JSONObject]:
         """What is stored of the messages from one position to before another."""
@@ -223,14 +293,14 @@ def dump_loaded(messages: Sequence[KeptMessage]) -> Dumps:
     found: list[Kept | JSONObject] = []
     for message in messages:
         value = dumped(message)
-        found.append(value if isinstance(value.get("role"), str) else _kept(value))
+        found.append(value if isinstance(value.get("role"), str) else Kept(value))
     return Dumps.of(list(messages), _keep_all(messages, found), change)
 
 
 def _dump(kind: type[BaseModel], message: object, what: str) -> Kept | JSONObject:
     """What a message was dumped as, if that is to be kept as it is; else what it is dumped as now."""
     if type(message) is not kind or not isinstance(message, KeptMessage):
-        return _kept(dumped_message(kind, message, what=what))
+        return Kept(dumped_message(kind, message, what=what))
     kept: Kept | None = _slot(_get_kept, message)
     if kept is not None and _are_equal(kept.inner, kept.copies):
         return kept
@@ -239,31 +309,26 @@ def _dump(kind: type[BaseModel], message: object, what: str) -> Kept | JSONObjec
 
 def _keep_all(messages: Sequence[Any], found: Sequence[Kept | JSONObject]) -> list[Kept]:
     """Keep what was dumped, once all is: copies that lie side by side are compared in a third of the time."""
-    prints = [one.fingerprint if isinstance(one, Kept) else fingerprint(one) for one in found]
-    return [
-        one if isinstance(one, Kept) else _keep(message, one, mark)
-        for message, one, mark in zip(messages, found, prints, strict=True)
-    ]
+    return [one if isinstance(one, Kept) else _keep(message, one) for message, one in zip(messages, found, strict=True)]
 
 
-def _keep(message: KeptMessage, value: JSONObject, mark: bytes) -> Kept:
+def _keep(message: KeptMessage, value: JSONObject) -> Kept:
     """Note what a message was dumped as, and let it remember that, if each change of it can be noticed."""
-    extra = message.__pydantic_extra__ or {}
-    fields = (*message.__dict__.values(), *extra.values())
-    inner = tuple([field for field in fields if type(field) not in UNCHANGING])
-    if _slot(_get_lent, message):
+    inner = tuple([field for field in message.__dict__.values() if type(field) not in UNCHANGING])
+    if message.__pydantic_extra__:
+        inner += tuple([field for field in message.__pydantic_extra__.values() if type(field) not in UNCHANGING])
+    if _newest.lent and _slot(_get_lent, message):
         inner = (*inner, message.__pydantic_extra__)
-    parts: list[Any] = []
-    try:
-        kept = Kept(value, mark, inner, tuple([_copy(part, parts) for part in inner]), tuple(parts))
-    except _NotPlainError:
-        return Kept(value, mark, (), (), ())
+    if inner:
+        parts: list[Any] = []
+        try:
+            kept = Kept(value, inner, tuple([_copy(part, parts) for part in inner]), tuple(parts))
+        except _NotPlainError:
+            return Kept(value)
+    else:
+        kept = Kept(value)
     _set_kept(message, kept)
     return kept
-
-
-def _kept(value: JSONObject) -> Kept:
-    return Kept(value, fingerprint(value), (), (), ())
 
 
 def _remember(messages: Sequence[object], kept: list[Kept]) -> bool:

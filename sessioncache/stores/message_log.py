@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Self
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Self, overload
 
 from pydantic import BaseModel, PrivateAttr
 
@@ -21,33 +23,88 @@ from sessioncache.stores.stored_model import StoredModel
 from sessioncache.types import Base, JSONObject
 from sessioncache.wire.call import new_operation_id
 
-__all__ = ["LogBase", "Plan", "Remembering", "memory_of", "plan_append", "plan_meeting", "plan_rewrite"]
+__all__ = ["LogBase", "Plan", "Remembering", "memory_of", "only_in", "plan_append", "plan_meeting", "plan_rewrite"]
 
 
-@dataclass(frozen=True, slots=True)
+class Numbers(Sequence[int]):
+    """Sequence numbers that never change. Most follow each other: kept are the rows of those that do."""
+
+    __slots__ = ("_rows", "_size")
+
+    def __init__(self, rows: tuple[range, ...] = (), size: int = 0) -> None:
+        self._rows = rows
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[int]:
+        return chain.from_iterable(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[int]: ...
+    def __getitem__(self, place: int | slice) -> int | Sequence[int]:
+        return tuple(self)[place]
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as lists
+
+    def __reduce__(self) -> tuple[type[tuple[int, ...]], tuple[tuple[int, ...]]]:
+        """Pickled as plain numbers."""
+        return tuple, (tuple(self),)
+
+    def followed_by_row(self, first: int, count: int) -> Numbers:
+        """These, and so many behind them that follow each other."""
+        rows = self._rows
+        if not count:
+            return self
+        if rows and rows[-1].stop == first:
+            rows = (*rows[:-1], range(rows[-1].start, first + count))
+        else:
+            rows = (*rows, range(first, first + count))
+        return Numbers(rows, self._size + count)
+
+    def followed_by(self, more: Iterable[int]) -> Numbers:
+        """These, and more behind them."""
+        rows, size = self._rows, self._size
+        for number in more:
+            if rows and rows[-1].stop == number:
+                rows = (*rows[:-1], range(rows[-1].start, number + 1))
+            else:
+                rows = (*rows, range(number, number + 1))
+            size += 1
+        return Numbers(rows, size)
+
+
+@dataclass(slots=True)
 class LogBase:
-    """The messages of an object as they were loaded or saved last."""
+    """The messages of an object as they were loaded or saved last. It never changes."""
 
     gen: str
     """Incarnation of the session."""
-    prints: tuple[bytes, ...] = ()
+    prints: Sequence[bytes] = ()
     """Fingerprints of the object's messages, in its order."""
-    seqs: tuple[int, ...] = ()
+    seqs: Sequence[int] = ()
     """Where each of them is stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
-    """One write of messages."""
+    """One write of messages. It never changes."""
 
     messages: Sequence[JSONObject]
     """What to send."""
-    prints: tuple[bytes, ...]
+    prints: Sequence[bytes]
     """The object's messages that are stored once this is done."""
-    places: tuple[int, ...]
-    """For each of those behind `stored`: its sequence number, or, not above 0, minus its index in `messages`."""
+    places: Sequence[int]
+    """For each of those behind `stored`: its sequence number, or, not above 0, minus its index in `messages`. A range:
+    they are the messages."""
     base: Base
-    stored: tuple[int, ...] = ()
+    stored: Sequence[int] = ()
     """The sequence numbers of the first ones."""
     through: int | None = None
     """The messages replace what is stored up to this number; None: they are appended."""
@@ -57,8 +114,11 @@ class Plan:
 
     def done(self, gen: str, first_seq: int) -> LogBase:
         """The base after this write, whose first message got that number."""
-        seqs = tuple([place if place > 0 else first_seq - place for place in self.places])
-        return LogBase(gen, self.prints, self.stored + seqs)
+        seqs = self.stored if isinstance(self.stored, Numbers) else Numbers().followed_by(self.stored)
+        if isinstance(self.places, range):
+            return LogBase(gen, self.prints, seqs.followed_by_row(first_seq, len(self.places)))
+        new = [place if place > 0 else first_seq - place for place in self.places]
+        return LogBase(gen, self.prints, seqs.followed_by(new))
 
     def found_in(self, known: LogBase, stored: Sequence[tuple[int, bytes]]) -> LogBase:
         """The base after this write if all that it sent is stored, beside what was known before; else `known`."""
@@ -160,13 +220,20 @@ def memory_of(model: Remembering) -> Memory:
     return memory
 
 
+@lru_cache(maxsize=1024)
+def only_in(gen: str) -> Base:
+    """What a write is based on that is for this incarnation of the session."""
+    return Base(gen=gen)
+
+
 def plan_append(dumps: Dumps, known: LogBase, *, base: Base, most: int) -> Plan | None:
     """What follows the known messages, `most` at once; None where a known one is no longer there as it was."""
     start = len(known.prints)
-    if dumps.prints[:start] != known.prints:
+    prints = dumps.prints
+    if not prints.begin_with(known.prints):
         return None
     new = dumps.values(start, start + most)
-    return Plan(new, dumps.prints[: start + len(new)], tuple(range(0, -len(new), -1)), base, known.seqs)
+    return Plan(new, prints.first(start + len(new)), range(0, -len(new), -1), base, known.seqs)
 
 
 def plan_meeting(

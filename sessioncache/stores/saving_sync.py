@@ -30,6 +30,7 @@ from sessioncache.stores.message_log import (
     Plan,
     Remembering,
     memory_of,
+    only_in,
     plan_append,
     plan_meeting,
     plan_rewrite,
@@ -79,18 +80,21 @@ class MessageSaver:
             SessionGone: the session that the object was loaded from, or saved to, is no longer there.
             Conflict: others wrote each time that the transcript was to be swapped.
         """
-        self._settle()
+        memory = memory_of(self.target)
+        if memory.unanswered is not None:
+            self._settle(memory.unanswered)
         for _ in range(TRIES):
-            known, _ = self.target.remembered()
+            known = memory.log
             try:
                 if known is None:
                     self._meet()
                     return
-                plan = plan_append(self.dumps, known, base=Base(gen=known.gen), most=AT_ONCE)
+                plan = plan_append(self.dumps, known, base=only_in(known.gen), most=AT_ONCE)
                 if plan is None:
                     plan = self._rewriting(known)
                 self._send(plan)
-                self._append_rest()
+                if len(plan.prints) < len(self.dumps.kept):
+                    self._append_rest()
                 return
             except VersionConflict:
                 continue
@@ -98,11 +102,9 @@ class MessageSaver:
             f"others wrote to session {self.record.id!r} each of the {TRIES} times it was to be saved; try again"
         )
 
-    def _settle(self) -> None:
+    def _settle(self, unanswered: Plan) -> None:
         """Send a write again whose outcome is not known: it is answered, or made now."""
-        known, unanswered = self.target.remembered()
-        if unanswered is None:
-            return
+        known, _ = self.target.remembered()
         if unanswered.is_forgotten and known is not None:
             found = self._read(known)
             stored = [(entry.seq, fingerprint(self.as_loaded(entry))) for entry in found.entries]
@@ -118,7 +120,7 @@ class MessageSaver:
     def _meet(self) -> None:
         """Save an object of unknown origin: create the session, or add to it what it does not have."""
         first, prints = self.dumps.values(0, AT_ONCE), self.dumps.prints
-        start = Plan(first, prints[:AT_ONCE], _new(len(first)), Base(revision=0))
+        start = Plan(first, prints.first(AT_ONCE), range(0, -len(first), -1), Base(revision=0))
         try:
             self._send(start)
         except VersionConflict:
@@ -155,7 +157,7 @@ class MessageSaver:
             known, _ = self.target.remembered()
             if known is None or len(known.prints) >= len(self.dumps.prints):
                 return
-            plan = plan_append(self.dumps, known, base=Base(gen=known.gen), most=AT_ONCE)
+            plan = plan_append(self.dumps, known, base=only_in(known.gen), most=AT_ONCE)
             if plan is None:
                 return
             self._send(plan)
@@ -185,8 +187,9 @@ class MessageSaver:
                 replaced = self.cache.transcripts.save(
                     self.record.id, plan.messages, base=plan.base, operation_id=plan.operation_id
                 )
-                self.target.remember(plan.done(replaced.gen, replaced.first_seq))
-                known, plan = self.target.remembered()[0], _record_only(plan, replaced.gen, replaced.first_seq)
+                known = plan.done(replaced.gen, replaced.first_seq)
+                self.target.remember(known)
+                plan = _record_only(plan, replaced.gen, replaced.first_seq)
             saved = self.cache.sessions.save(
                 record,
                 messages=plan.messages,
@@ -207,16 +210,11 @@ class MessageSaver:
             if not isinstance(error, SessionCacheError) or isinstance(error, UNKNOWN_OUTCOME):
                 self.target.remember(known, plan)
             raise
-        gen = record.gen or ""
-        self.target.remember(plan.done(gen, saved.first_seq or 0))
+        memory.log, memory.unanswered = plan.done(record.gen or "", saved.first_seq or 0), None
         memory.known = saved.known
-
-
-def _new(count: int) -> tuple[int, ...]:
-    return tuple(-index for index in range(count))
 
 
 def _record_only(plan: Plan, gen: str, first_seq: int) -> Plan:
     """What is left to write once the messages are stored."""
     log = plan.done(gen, first_seq)
-    return Plan([], log.prints, log.seqs, Base(gen=gen))
+    return Plan([], log.prints, (), Base(gen=gen), log.seqs)

@@ -199,7 +199,9 @@ class Write:
         """The values, in the group's order (`WRITE_GROUP`)."""
         base = self.base
         terms = ""
-        if base is not NO_BASE or self.now_override_ms is not None:
+        if base.gen is not None and base.revision is None and base.fence is None and self.now_override_ms is None:
+            terms = f"     {base.gen}"
+        elif base is not NO_BASE or self.now_override_ms is not None:
             numbers = (self.now_override_ms, base.revision, base.fence)
             terms = " ".join(
                 ["" if number is None else digits(number) for number in numbers] + ["", "", base.gen or ""]

@@ -34,6 +34,8 @@ def continues(message: Mapping[str, Any]) -> bool:
     if isinstance(kind, str) and (kind in ("tool", "ToolMessage") or kind.endswith(("_call", "_call_output"))):
         return True
     content, parts = message.get("content"), message.get("parts")
+    if type(content) is str and parts is None:
+        return False
     if isinstance(content, Mapping):
         parts = content.get("parts")
     return (isinstance(content, list) and any(map(_is_result, content))) or (

@@ -48,6 +48,8 @@ class MessageEncoder:
             InvalidArgument: something is not a JSON object; the text says which.
             LimitExceeded: too many, or one that is too large.
         """
+        if type(messages) is list and len(messages) == 1 and type(messages[0]) is dict:
+            messages = messages[0]
         if type(messages) is dict:
             # What most calls bring.
             data = encode_message(messages, bytes_max=self.entry_bytes_max)

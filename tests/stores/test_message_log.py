@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from sessioncache import AsyncSessionCache
 from sessioncache.stores import AsyncRuntimePersistence, RuntimeMessage, RuntimeSession
 from sessioncache.stores.kept_message import Dumps, Kept, fingerprint
-from sessioncache.stores.message_log import LogBase, plan_append, plan_meeting, plan_rewrite
+from sessioncache.stores.message_log import LogBase, Numbers, plan_append, plan_meeting, plan_rewrite
 from sessioncache.types import NO_BASE, JSONObject
 
 
@@ -25,7 +26,7 @@ def prints(words: str) -> tuple[bytes, ...]:
 
 def dumps(words: str) -> Dumps:
     """What an object with these messages was dumped as."""
-    kept = [Kept(message, fingerprint(message), (), (), ()) for message in texts(words)]
+    kept = [Kept(message) for message in texts(words)]
     return Dumps.of([object() for _ in kept], kept, None)
 
 
@@ -44,6 +45,54 @@ def test_an_append_sends_what_is_new() -> None:
     assert plan.done("g", 9).seqs == (1, 4, 9, 10)
     assert plan_append(dumps("a x c"), known, base=NO_BASE, most=500) is None
     assert plan_append(dumps("a"), known, base=NO_BASE, most=500) is None
+
+
+def test_an_append_knows_the_list_that_it_was_told_of_before() -> None:
+    """Behind messages that were saved no fingerprint is made; where they were dumped anew, equal ones are the same."""
+    found = dumps("a b")
+    plan = plan_append(found, LogBase("g"), base=NO_BASE, most=500)
+    assert plan is not None
+    known = plan.done("g", 1)
+    found.extend([object()], [Kept(message) for message in texts("c")], None)
+    assert len(known.prints) == 2
+    following = plan_append(found, known, base=NO_BASE, most=500)
+    assert following is not None
+    assert all(one._fingerprint is None for one in found.kept)
+    again = plan_append(dumps("a b c"), known, base=NO_BASE, most=500)
+    assert again is not None
+    assert following.messages == again.messages == texts("c")
+    assert following.done("g", 3) == again.done("g", 3)
+    assert plan_append(dumps("b a c"), known, base=NO_BASE, most=500) is None
+
+
+def test_what_is_remembered_is_pickled_as_plain_values() -> None:
+    """Fingerprints and numbers are pickled without the messages, as releases before knew them."""
+    plan = plan_append(dumps("a b"), LogBase("g"), base=NO_BASE, most=500)
+    assert plan is not None
+    log = pickle.loads(pickle.dumps(plan.done("g", 5)))  # noqa: S301 - our own
+    assert (type(log.prints), type(log.seqs)) == (tuple, tuple)
+    assert log == plan.done("g", 5) == LogBase("g", prints("a b"), (5, 6))
+    plan = plan_append(dumps("a b c"), log, base=NO_BASE, most=500)
+    assert plan is not None
+    assert plan.done("g", 9).seqs == (5, 6, 9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_numbers_are_those_that_were_put_in(seed: int) -> None:
+    """Whatever the gaps between numbers, and however they came in, they come out, and earlier ones stay."""
+    chance = random.Random(seed)
+    numbers = Numbers()
+    plain: list[int] = []
+    kept: list[tuple[Numbers, tuple[int, ...]]] = []
+    for _ in range(60):
+        first = (plain[-1] if plain else 0) + chance.choice([1, 1, 1, 7])
+        new = list(range(first, first + chance.randrange(4)))
+        numbers = numbers.followed_by_row(first, len(new)) if chance.random() < 0.5 else numbers.followed_by(new)
+        plain += new
+        kept.append((numbers, tuple(plain)))
+    for one, those in kept:
+        assert (tuple(one), len(one), one[2:5]) == (those, len(those), those[2:5])
+        assert one == those
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,10 @@ def _sentinel(name: str, hint: Any, numbers: Iterator[int]) -> Any:  # noqa: ANN
         OpenedPart: OpenedPart("given-gen", 1014, "given-known", ()),
         KnownSave | None: None,
         PreparedSave: PreparedSave(
-            *("", ("904 1 1 1 1 1 1 1 1", "1"), b"", ("given", "value"), (), (), 904, True, True)
+            *("", ("904 1 1 1 1 1 1 1 1", "1"), "904 1 1 1 1 1 1 1 1  1", b""),
+            *(("given", "value"), (), (), 904),
+            is_usual=True,
+            can_be_known=True,
         ),
         bool: True,
         str: f"given-{name}",
