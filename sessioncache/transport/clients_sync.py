@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from redis import BlockingConnectionPool, Redis, Sentinel
+from redis import Redis, Sentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sessioncache.settings import Settings
 from sessioncache.transport.colour_sync import (
+    Pool,
     QuickConnection,
     QuickSentinelConnection,
     QuickSentinelSSLConnection,
     QuickSSLConnection,
     QuickUnixConnection,
     driver_timeout_s,
+    sentinel_pool,
 )
 from sessioncache.transport.endpoint import Endpoint
 
@@ -76,7 +78,7 @@ def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Red
     sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=sentinel_options(settings, endpoint))
     connection_class = QuickSentinelSSLConnection if endpoint.tls else QuickSentinelConnection
     options = connection_options(settings, endpoint) | {"connection_class": connection_class}
-    # Its pool raises where it is empty, instead of waiting; the node limits itself to `connections_max` calls at once.
+    options |= sentinel_pool(settings, timeout_s=_wait_s(settings))
     client, listener = (
         sentinel.master_for(endpoint.service, db=endpoint.db, ssl=endpoint.tls, **options) for _ in range(2)
     )
@@ -98,6 +100,9 @@ def _address(endpoint: Endpoint, host: str, port: int) -> dict[str, Any]:
     return {"connection_class": QuickSSLConnection if endpoint.tls else QuickConnection, "host": host, "port": port}
 
 
-def _pool(settings: Settings, **options: Any) -> BlockingConnectionPool:
-    wait_s = max(settings.call_timeout_ms // 1000, 1)
-    return BlockingConnectionPool(max_connections=settings.connections_max, timeout=wait_s, **options)
+def _pool(settings: Settings, **options: Any) -> Pool:
+    return Pool(max_connections=settings.connections_max, timeout=_wait_s(settings), **options)
+
+
+def _wait_s(settings: Settings) -> int:
+    return max(settings.call_timeout_ms // 1000, 1)

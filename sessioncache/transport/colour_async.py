@@ -8,28 +8,35 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop as Loop
-from asyncio import Lock, Semaphore
+from asyncio import Lock
+from asyncio import Semaphore as Places
 from asyncio import get_running_loop as running_loop
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
 from hiredis import pack_command
-from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio import BlockingConnectionPool as Pool
+from redis.asyncio import Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.exceptions import ReadOnlyError
+
+from sessioncache.settings import Settings
 
 __all__ = [
     "Lock",
     "Loop",
+    "Places",
+    "Pool",
     "QuickConnection",
     "QuickSSLConnection",
     "QuickSentinelConnection",
     "QuickSentinelSSLConnection",
     "QuickUnixConnection",
-    "Semaphore",
     "driver_timeout_s",
+    "exchange",
     "gather",
     "running_loop",
+    "sentinel_pool",
     "sleep_ms",
     "time_limit",
 ]
@@ -86,6 +93,25 @@ def driver_timeout_s(limit_ms: int) -> float | None:  # noqa: ARG001 - the sync 
 def time_limit(limit_ms: float) -> asyncio.Timeout:
     """Cuts off what takes longer; the connection that was waited on is closed, so no late reply can be mistaken."""
     return asyncio.timeout(limit_ms / 1000)
+
+
+async def exchange(client: Redis, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """The replies to commands that are sent in one write, errors that the server answered in their places.
+
+    Raises:
+        RedisError: the connection is lost; or the server refused the one command that there is.
+    """
+    if len(commands) == 1:
+        return [await client.execute_command(*commands[0])]
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    return await pipeline.execute(raise_on_error=False)
+
+
+def sentinel_pool(settings: Settings, *, timeout_s: int) -> dict[str, Any]:  # noqa: ARG001 - the sync twin needs them
+    """Options that name the pool of a server that Sentinel names: the driver's, which raises where it is empty."""
+    return {}
 
 
 async def gather(*running: Awaitable[T]) -> list[T]:

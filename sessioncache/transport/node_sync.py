@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from redis import Redis
-from redis.client import Pipeline
 from redis.exceptions import NoScriptError, RedisError
 
-from sessioncache.transport.colour_sync import Semaphore, time_limit
+from sessioncache.transport.colour_sync import Places, exchange, time_limit
 from sessioncache.transport.driver_errors import TooFewReplicas
 from sessioncache.wire.call import Call, spelt_out
 from sessioncache.wire.keys import Key
@@ -58,7 +57,7 @@ class Node:
         self._limit_ms = limit_ms
         self._besides = tuple(besides)
         self._loaded: set[str] = set()
-        self._places = None if at_once is None else Semaphore(at_once)
+        self._places = None if at_once is None else Places(at_once)
 
     def run(self, calls: Sequence[Call[Any]], *, asking: bool = False) -> list[Outcome]:
         """The outcomes of the calls, in order. Nothing is raised but a cancellation.
@@ -91,16 +90,11 @@ class Node:
         scripts = {call.target.sha: call.target for call in calls if isinstance(call.target, Script)}
         unknown = [script for sha, script in scripts.items() if sha not in self._loaded]
         waits = [self._wait_for is not None and call.writes for call in calls]
-        pipeline: Pipeline | None = None
-        positions: list[int] = []
-        if len(calls) > 1 or unknown or asking or waits[0]:
-            pipeline, positions = self._pipeline(calls, unknown, waits, asking=asking)
+        commands, positions = self._commands(calls, unknown, waits, asking=asking)
         limit_ms = self._limit_ms + (self._wait_for[1] if self._wait_for and any(waits) else 0)
         try:
             with time_limit(limit_ms):
-                if pipeline is None:
-                    return [self._client.execute_command(*_command(calls[0]))]
-                replies = pipeline.execute(raise_on_error=False)
+                replies = exchange(self._client, commands)
         except (RedisError, OSError) as error:
             return [error] * len(calls)
         self._loaded.update(
@@ -111,26 +105,20 @@ class Node:
             for position, wait in zip(positions, waits, strict=True)
         ]
 
-    def _pipeline(
+    def _commands(
         self, calls: Sequence[Call[Any]], unknown: Sequence[Script], waits: Sequence[bool], *, asking: bool
-    ) -> tuple[Pipeline, list[int]]:
+    ) -> tuple[list[tuple[Any, ...]], list[int]]:
         """The commands to send, scripts that the server may not have first, and where each call's reply will be."""
-        pipeline = self._client.pipeline(transaction=False)
-        for script in unknown:
-            pipeline.execute_command(b"SCRIPT", b"LOAD", script.text)
+        commands: list[tuple[Any, ...]] = [(b"SCRIPT", b"LOAD", script.text) for script in unknown]
         positions: list[int] = []
-        position = len(unknown)
         for call, wait in zip(calls, waits, strict=True):
             if asking:
-                pipeline.execute_command(b"ASKING")
-                position += 1
-            positions.append(position)
-            pipeline.execute_command(*_command(call))
-            position += 1
+                commands.append((b"ASKING",))
+            positions.append(len(commands))
+            commands.append(_command(call))
             if wait and self._wait_for:
-                pipeline.execute_command(*spelt_out((b"WAIT", *self._wait_for)))
-                position += 1
-        return pipeline, positions
+                commands.append(spelt_out((b"WAIT", *self._wait_for)))
+        return commands, positions
 
     def _confirmed(self, reply: Outcome, replicas: Outcome) -> Outcome:
         """The reply of a write, or an error where too few replicas have it."""
@@ -143,7 +131,9 @@ class Node:
         """Block until one of the streams has an entry after its id, for at most `wait_ms`."""
         command = (b"XREAD", b"COUNT", 1, b"BLOCK", max(wait_ms, 1), b"STREAMS", *streams, *streams.values())
         with time_limit(self._limit_ms + wait_ms):
-            self._listener.execute_command(*spelt_out(command))
+            (reply,) = exchange(self._listener, [spelt_out(command)])
+        if isinstance(reply, Exception):
+            raise reply
 
     def close(self) -> None:
         """Close the clients' connections, if they are this node's own."""

@@ -25,6 +25,7 @@ def pooled(settings: Settings, endpoint: Endpoint) -> Callable[[Address | None],
         besides: Sequence[Redis] = ()
         if endpoint.kind == "sentinel":
             client, listener, besides = sentinel_clients(settings, endpoint)
+            # Where the driver's pool is empty, it raises.
             at_once = settings.connections_max
         elif address is not None:
             client, listener = (cluster_client(settings, endpoint, *address) for _ in range(2))

@@ -17,7 +17,7 @@ from sessioncache.telemetry import TelemetryHook
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.transport.repeats import First, Repeats
 from sessioncache.transport.results import is_retryable, raise_first
-from sessioncache.transport.turns_async import Turns
+from sessioncache.transport.turns_async import Turn, Turns
 from sessioncache.wire.call import Call
 from sessioncache.wire.keys import Key
 
@@ -65,7 +65,7 @@ class AsyncRetryTransport:
     async def call(self, call: Call[T]) -> T:
         """Send one call, again if need be."""
         session = call.route if call.writes else None
-        turn: int | None = None
+        turn: Turn | None = None
         first: First | None = None
         result: T
         if session is not None:

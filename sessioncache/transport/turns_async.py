@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import TypeAlias
 
 from sessioncache.errors import BackendUnavailable
 from sessioncache.transport.window import Window
 from sessioncache.wire.keys import Key
 
-__all__ = ["Turns"]
+__all__ = ["Turn", "Turns"]
+
+Turn: TypeAlias = int
+"""The number of a write of a session."""
 
 
 class Turns:
