@@ -60,6 +60,8 @@ USER_BYTES_MAX: Final = 512
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+
 EXACT_MAX: Final = 2**53 - 1
 """The largest number that scripts count with exactly."""
 
@@ -214,7 +216,8 @@ def ms_from_datetime(value: datetime) -> int:
 
 def encode_cursor(kind: str, state: Mapping[str, Any]) -> str:
     """An opaque cursor: `kind` and `state` as base64url of compact JSON, safe in URLs."""
-    return base64.urlsafe_b64encode(to_json([kind, dict(state)])).decode().rstrip("=")
+    encoded = binascii.b2a_base64(to_json([kind, dict(state)]), newline=False)
+    return encoded.translate(URL_SAFE, b"=").decode()
 
 
 def decode_cursor(kind: str, cursor: str) -> JSONObject:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sessioncache.errors import Conflict, DecodeError, MessagesSealed
 from sessioncache.sealing import lua
-from sessioncache.sealing.chunks import OpenChunk, damaged_entries, needed_dictionary, open_chunk
+from sessioncache.sealing.chunks import needed_dictionary
 from sessioncache.sealing.dictionaries import known_dictionary, remember_dictionary, unpack_dictionary
-from sessioncache.sealing.models import NO_ROWS, ChunkPlace, JoinedRows, MadeRows, RawEntry, Rows
+from sessioncache.sealing.models import RawEntry
+from sessioncache.sealing.opening import rows_in
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import Keyspace, SessionKeys
@@ -65,58 +65,25 @@ class AsyncSealing:
         await self._transport.call(lua.unseal(session=session, now_override_ms=now, part=part, entries=flat))
 
     async def entries(self, session: SessionKeys, items: Sequence[bytes]) -> list[RawEntry]:
-        """All messages out of places and chunks, as `rows`."""
-        return (await self.rows(session, items)).entries()
-
-    async def rows(
-        self,
-        session: SessionKeys,
-        items: Sequence[bytes],
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        limit: int | None = None,
-        newest: bool = False,
-    ) -> Rows:
-        """Messages out of places and chunks that alternate, oldest first; those of a damaged chunk carry the damage.
-
-        Args:
-            session: whose they are.
-            items: places and chunks.
-            start: the least sequence number wanted.
-            stop: the greatest; None: any.
-            limit: most messages; None: all.
-            newest: whether the limit counts from the newest.
+        """All messages out of places and chunks that alternate, oldest first, as `rows_in` makes them.
 
         Raises:
             DecodeError: a place is damaged.
         """
-        if len(items) % 2:
-            raise DecodeError(f"session {session.session_id!r}: a place of what is sealed has no chunk behind it")
-        dictionaries = await self._dictionaries(session, items[1::2])
-        parts: list[Rows] = []
-        left = limit
-        for at in range(len(items) - 2, -1, -2) if newest else range(0, len(items), 2):
-            try:
-                place = ChunkPlace.parse(items[at])
-            except ValueError as error:
-                raise DecodeError(f"session {session.session_id!r}: what is sealed has no place: {error}") from error
-            if left == 0:
-                break
-            found = _wanted(place, items[at + 1], dictionaries, (start, stop, left, newest))
-            if found:
-                parts.append(found)
-                left = None if left is None else left - len(found)
-        if len(parts) == 1:
-            return parts[0]
-        return JoinedRows(parts[::-1] if newest else parts) if parts else NO_ROWS
+        dictionaries = await self.dictionaries(session, items)
+        return rows_in(items, dictionaries, session_id=session.session_id).entries()
 
-    async def _dictionaries(
-        self, session: SessionKeys, chunks: Sequence[bytes]
+    async def dictionaries(
+        self, session: SessionKeys, items: Sequence[bytes]
     ) -> dict[str, zstandard.ZstdCompressionDict]:
-        """The dictionaries that chunks need, as far as there are any; one round trip for each that is met first."""
+        """The dictionaries that chunks need, as far as there are any; one round trip for each that is met first.
+
+        Args:
+            session: whose they are.
+            items: places and chunks.
+        """
         found: dict[str, zstandard.ZstdCompressionDict] = {}
-        for name in map(needed_dictionary, chunks):
+        for name in map(needed_dictionary, items[1::2]):
             if name is None or name in found:
                 continue
             known = known_dictionary(name)
@@ -129,26 +96,3 @@ class AsyncSealing:
             if known is not None:
                 found[name] = known
         return found
-
-
-def _wanted(
-    place: ChunkPlace,
-    chunk: bytes,
-    dictionaries: dict[str, zstandard.ZstdCompressionDict],
-    window: tuple[int, int | None, int | None, bool],
-) -> Rows:
-    """The messages of one chunk that lie in the window."""
-    start, stop, limit, newest = window
-    opened: OpenChunk | None = None
-    try:
-        opened = open_chunk(place, chunk, dictionaries)
-        seqs: Sequence[int] = opened.seqs
-        damaged: list[RawEntry] = []
-    except (ValueError, IndexError) as error:
-        damaged = list(damaged_entries(place, f"its chunk, {place.first_seq} to {place.last_seq}, is damaged: {error}"))
-        seqs = [entry.seq for entry in damaged]
-    first = bisect_left(seqs, start)
-    last = len(seqs) if stop is None else bisect_right(seqs, stop)
-    if limit is not None and last - first > limit:
-        first, last = (last - limit, last) if newest else (first, first + limit)
-    return MadeRows(damaged[first:last]) if opened is None else opened.rows(first, last)

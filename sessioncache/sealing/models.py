@@ -207,8 +207,9 @@ class ChunkPlace(NamedTuple):
         Raises:
             ValueError: it is no such line.
         """
-        first_seq, last_seq, count, size, newest_ms, span_ms, mark = line.decode().split(" ")
-        return cls(int(first_seq), int(last_seq), int(count), int(size), int(newest_ms), int(span_ms), mark)
+        first_seq, last_seq, count, size, newest_ms, span_ms, mark = line.split(b" ")
+        numbers = int(first_seq), int(last_seq), int(count), int(size), int(newest_ms), int(span_ms)
+        return tuple.__new__(cls, (*numbers, mark.decode()))
 
 
 @dataclass(frozen=True, slots=True)

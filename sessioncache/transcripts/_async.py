@@ -9,8 +9,9 @@ from sessioncache.errors import Conflict, InvalidArgument
 from sessioncache.near import NearCache
 from sessioncache.sealing._async import AsyncSealing
 from sessioncache.sealing.models import NO_ROWS
+from sessioncache.sealing.opening import dictionaries_at_hand
 from sessioncache.transcripts import lua
-from sessioncache.transcripts.lua import RawPage, Seam
+from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
 from sessioncache.transcripts.paging import Window, behind_seam, fits, joined, page_from, with_entries
 from sessioncache.transcripts.tail import Tail, page_again
@@ -145,7 +146,7 @@ class AsyncTranscripts:
         now, limit = self._keys.now_override_ms, window.limit or 1
         start, stop, newest = window.start, window.stop, window.newest
         raw: RawPage | None = None
-        is_guess = window.limit > 0 and keys.record in self._whole
+        is_guess = keys.record in self._whole and window.limit > 0
         if is_guess:
             is_read = False
         else:
@@ -163,35 +164,31 @@ class AsyncTranscripts:
         if not is_read:
             call = lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
             raw = await self._transport.call(call.watched(watch) if is_guess else call)
-        self._guess(keys, raw)
+        seam = None if raw is None else raw.seam
+        is_whole = seam is not None and not seam.tail_first_seq
+        if is_whole is not is_guess:
+            self._guess(keys.record, is_whole=is_whole)
         if raw is None:
             return None
         if newest and raw.entries:
-            raw = with_entries(raw, raw.entries.reversed(), raw.seam)
-        return raw if raw.seam is None else await self._joined(keys, raw, raw.seam, window)
+            raw = with_entries(raw, raw.entries.reversed(), seam)
+        if seam is None:
+            return raw
+        if window.limit == 0:
+            return with_entries(raw, NO_ROWS, None)
+        dictionaries = dictionaries_at_hand(seam.items)
+        if dictionaries is None:
+            dictionaries = await self._sealing.dictionaries(keys, seam.items)
+        return joined(raw, seam.items, dictionaries, window, keys.session_id)
 
-    def _guess(self, keys: SessionKeys, raw: RawPage | None) -> None:
-        """Note whether the session is sealed whole."""
-        if raw is None or raw.seam is None or raw.seam.tail_first_seq:
-            self._whole.discard(keys.record)
+    def _guess(self, record: Key, *, is_whole: bool) -> None:
+        """Note whether a session is sealed whole."""
+        if not is_whole:
+            self._whole.discard(record)
             return
         if len(self._whole) >= SESSIONS_KEPT:
             self._whole.clear()
-        self._whole.add(keys.record)
-
-    async def _joined(self, keys: SessionKeys, raw: RawPage, seam: Seam, window: Window) -> RawPage:
-        """The page with what is sealed of it."""
-        if window.limit == 0:
-            return with_entries(raw, NO_ROWS, None)
-        sealed = await self._sealing.rows(
-            keys,
-            seam.items,
-            start=window.start,
-            stop=window.stop,
-            limit=window.limit - len(raw.entries) if window.newest else window.limit,
-            newest=window.newest,
-        )
-        return joined(raw, sealed, window)
+        self._whole.add(record)
 
     async def each(
         self,

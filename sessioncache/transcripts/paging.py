@@ -5,19 +5,27 @@ The rule of this module: no I/O; an answer that disagrees with the record is an 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
 from sessioncache.sealing.models import NO_ROWS, JoinedRows, MadeRows, Rows
+from sessioncache.sealing.opening import rows_in
 from sessioncache.transcripts.lua import RawPage, Seam
 from sessioncache.transcripts.models import Entries, Entry, TranscriptPage
 from sessioncache.types import EXACT_MAX, JSONObject, check_limit, decode_cursor, encode_cursor
 from sessioncache.wire.messages import MessageEncoder
 
+if TYPE_CHECKING:
+    import zstandard
+
 __all__ = ["Window", "behind_seam", "fits", "joined", "page_from", "with_entries"]
 
 PAGE_DEFAULT: Final = 500
 PAGE_MAX: Final = 10_000
+CURSORS_KEPT: Final = 4_096
+"""Pages of sessions that are as long as each other have the same cursor, and most are asked for again."""
 
 
 class Window(NamedTuple):
@@ -74,12 +82,16 @@ class Window(NamedTuple):
         if self.newest:
             if first <= max(raw.first_seq, self.start):
                 return None
-            state: JSONObject = {"start": self.start, "stop": first - 1, "limit": self.limit, "newest": True}
-        else:
-            if last >= (raw.last_seq if self.stop is None else min(raw.last_seq, self.stop)):
-                return None
-            state = {"start": last + 1, "stop": self.stop, "limit": self.limit, "newest": False}
-        return encode_cursor("transcripts.list", state)
+            return _cursor(self.start, first - 1, self.limit, newest=True)
+        if last >= (raw.last_seq if self.stop is None else min(raw.last_seq, self.stop)):
+            return None
+        return _cursor(last + 1, self.stop, self.limit, newest=False)
+
+
+@lru_cache(maxsize=CURSORS_KEPT)
+def _cursor(start: int, stop: int | None, limit: int, *, newest: bool) -> str:
+    state: JSONObject = {"start": start, "stop": stop, "limit": limit, "newest": newest}
+    return encode_cursor("transcripts.list", state)
 
 
 def fits(head: RawPage | None, entries: Rows, window: Window) -> bool:
@@ -121,18 +133,41 @@ def behind_seam(head: RawPage | None, entries: Rows) -> Rows:
     return MadeRows([entry for entry in entries if entry.seq > last_sealed])
 
 
-def joined(raw: RawPage, sealed: Rows, window: Window) -> RawPage:
-    """The page with the entries of both its parts."""
-    limit = window.limit or 1
-    tail = raw.entries if window.newest else raw.entries[: limit - len(sealed)]
-    if not tail or not sealed:
-        return with_entries(raw, tail or sealed, None)
-    return with_entries(raw, JoinedRows([sealed, tail]), None)
+def joined(
+    raw: RawPage,
+    items: Sequence[bytes],
+    dictionaries: Mapping[str, zstandard.ZstdCompressionDict],
+    window: Window,
+    session_id: str,
+) -> RawPage:
+    """The page with what is sealed of it.
+
+    Args:
+        raw: what is not, oldest first.
+        items: places and chunks.
+        dictionaries: those that the chunks need, as far as there are any.
+        window: what is wanted, at least one entry.
+        session_id: whose page it is, for an error's text.
+
+    Raises:
+        DecodeError: a place is damaged.
+    """
+    start, stop, limit, newest = window
+    tail = raw.entries
+    count = len(tail)
+    left = limit - count if newest else limit
+    sealed = rows_in(items, dictionaries, session_id=session_id, start=start, stop=stop, limit=left, newest=newest)
+    if count and not newest:
+        tail = tail[: limit - len(sealed)]
+        count = len(tail)
+    if not count:
+        return with_entries(raw, sealed, None)
+    return with_entries(raw, JoinedRows([sealed, tail]) if sealed else tail, None)
 
 
 def with_entries(raw: RawPage, entries: Rows, seam: Seam | None) -> RawPage:
     """The page with other entries."""
-    return RawPage(raw.gen, raw.revision, raw.count, raw.first_seq, raw.last_seq, entries, seam)
+    return tuple.__new__(RawPage, (*raw[:5], entries, seam))
 
 
 def _tail(head: RawPage) -> tuple[int, int, int]:
@@ -153,13 +188,14 @@ def page_from(raw: RawPage | None, window: Window, encoder: MessageEncoder, *, s
     if raw is None:
         return TranscriptPage((), exists=False, gen=None, revision=0, count=0, cursor=None)
     shown = raw.entries
-    ends = shown.ends if shown else None
-    if ends or window.limit:
+    count = len(shown)
+    ends = shown.ends if count else None
+    if count or window.limit:
         _refuse_torn(raw, ends, window)
     if not window.limit:
-        shown, ends = NO_ROWS, None
+        shown, count, ends = NO_ROWS, 0, None
     texts = shown.texts
-    together = None if texts is None else encoder.decode_together(texts, len(shown))
+    together = None if texts is None else encoder.decode_together(texts, count)
     items, skipped = _decoded(shown, encoder, skip=skip) if together is None else (Entries(shown, together), ())
     return TranscriptPage(
         items,
