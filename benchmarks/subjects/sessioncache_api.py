@@ -53,8 +53,9 @@ class SessionCacheStore(JSONStore):
         self._caches: list[AsyncSessionCache] = []
 
     def versions(self) -> dict[str, str]:
-        """The library, its driver and, where there is a choice, how requests are carried."""
+        """The library, its driver, the quicker parser if it is there, and how calls travel."""
         found = {name: version(name) for name in ("sessioncache", "redis", "hiredis")}
+        found["msgspec"] = version("msgspec") if find_spec("msgspec") else "not installed"
         transport = getattr(self.cache.settings, "transport", None)
         return found | ({"transport": str(transport)} if transport else {})
 

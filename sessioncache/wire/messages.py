@@ -8,19 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from sessioncache.errors import InvalidArgument, LimitExceeded
 from sessioncache.types import JSONObject, Message
 from sessioncache.wire.codec import Codec, PlainJSON, decode_message, encode_message, parse_message
 from sessioncache.wire.cut_points import continues, joined_marks
+from sessioncache.wire.parsing import objects_in
 
 __all__ = ["BATCH_ITEMS_MAX", "MessageEncoder"]
 
 BATCH_ITEMS_MAX: Final = 500
 """Most messages in one script call: scripts stay bounded, so that the server is never busy for long."""
-
-DICTS: Final = frozenset({dict})
 
 
 class MessageEncoder:
@@ -29,11 +26,8 @@ class MessageEncoder:
     def __init__(self, *, entry_bytes_max: int, codec: Codec | None = None) -> None:
         self.entry_bytes_max = entry_bytes_max
         self._codec: Codec = codec or PlainJSON()
-
-    @property
-    def is_plain(self) -> bool:
+        self.is_plain = isinstance(self._codec, PlainJSON)
         """Whether payloads are the messages' JSON as it is."""
-        return isinstance(self._codec, PlainJSON)
 
     def encode(
         self, messages: Message | Sequence[Message], *, items_max: int = BATCH_ITEMS_MAX
@@ -77,14 +71,13 @@ class MessageEncoder:
             texts: payloads, or several of them with commas between.
             count: how many payloads there are.
         """
-        if not isinstance(self._codec, PlainJSON):
+        if not self.is_plain:
             return None
         try:
-            messages: list[JSONObject] = from_json(_array(texts), cache_strings="keys")
+            messages = objects_in(_array(texts))
         except ValueError:
             return None
-        is_sound = len(messages) == count and set(map(type, messages)) <= DICTS
-        return messages if is_sound else None
+        return messages if len(messages) == count else None
 
     def decode(self, payload: bytes, *, seq: int) -> JSONObject:
         """The message inside a payload.
