@@ -28,7 +28,7 @@ from sessioncache.cli.findings import (
     judge_version,
 )
 from sessioncache.cli.output import hide_password
-from sessioncache.cli.rights import look_at_queue_rights, look_at_rights
+from sessioncache.cli.rights import fence, look_at_queue_rights, look_at_rights
 from sessioncache.cli.trial import try_session
 from sessioncache.errors import AccessDenied, ConfigurationError, SessionCacheError
 from sessioncache.namespaces import lua, questions
@@ -100,7 +100,10 @@ async def _reach(transport: AsyncTransport, keys: Keyspace, settings: Settings) 
     except AccessDenied as error:
         return False, [
             Finding(
-                "server", Level.problem, str(error), "give user and password in the URL, or allow this user ~sc:{* keys"
+                "server",
+                Level.problem,
+                str(error),
+                f"give user and password in the URL, or allow this user the keys {fence(keys)}",
             )
         ]
     except SessionCacheError as error:

@@ -5,6 +5,7 @@ The rule of this module: rights are asked for (ACL DRYRUN), not tried, but for o
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sessioncache.cli.findings import Finding, Level
@@ -18,9 +19,10 @@ from sessioncache.transport.endpoint import parse_url
 from sessioncache.wire.call import Arg
 from sessioncache.wire.keys import Keyspace
 
-__all__ = ["look_at_queue_rights", "look_at_rights"]
+__all__ = ["fence", "look_at_queue_rights", "look_at_rights"]
 
 COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
+    "client|setname": ("CLIENT", "SETNAME", "doctor"),
     "script|load": ("SCRIPT", "LOAD", "return 1"),
     "time": ("TIME",),
     "info": ("INFO",),
@@ -28,24 +30,56 @@ COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
 """Commands without keys that every client needs. Those with keys are below."""
 
 KEY_COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
-    "hset": ("f", "v"),
+    "exists": (),
+    "unlink": (),
+    "persist": (),
+    "pexpire": ("1",),
+    "pexpireat": ("1",),
+    "hget": ("f",),
+    "hmget": ("f",),
     "hgetall": (),
-    "hincrby": ("f", "1"),
+    "hkeys": (),
+    "hset": ("f", "v"),
     "hdel": ("f",),
-    "xadd": ("*", "m", "v"),
-    "xrange": ("-", "+"),
-    "xtrim": ("MAXLEN", "1"),
-    "xdel": ("1-1",),
-    "zadd": ("1", "m"),
-    "zrange": ("0", "1"),
-    "zrem": ("m",),
+    "hincrby": ("f", "1"),
+    "hexists": ("f",),
+    "hlen": (),
+    "hscan": ("0",),
+    "hvals": (),
     "rpush": ("v",),
     "lpop": (),
-    "pexpireat": ("1",),
-    "persist": (),
-    "unlink": (),
+    "lpos": ("v",),
+    "lindex": ("0",),
+    "lset": ("0", "v"),
+    "lrem": ("0", "v"),
+    "llen": (),
+    "lrange": ("0", "1"),
+    "ltrim": ("0", "1"),
+    "zadd": ("1", "m"),
+    "zrem": ("m",),
+    "zscore": ("m",),
+    "zcard": (),
+    "zcount": ("0", "1"),
+    "zrange": ("0", "1"),
+    "zrangebyscore": ("0", "1"),
+    "zrevrangebyscore": ("1", "0"),
+    "zrangebylex": ("-", "+"),
+    "zscan": ("0",),
+    "xadd": ("*", "m", "v"),
+    "xrange": ("-", "+"),
+    "xrevrange": ("+", "-"),
+    "xlen": (),
+    "xtrim": ("MAXLEN", "1"),
+    "xdel": ("1-1",),
 }
-"""Commands that the scripts call on a namespace's keys, with arguments for a dry run."""
+"""Commands on a namespace's keys, with arguments for a dry run. All that scripts call: one that is missing stops a
+script after some of its writes. `rename` and `xread`, which name their keys otherwise, are added below."""
+
+KEY_DENIED: Final = re.compile("'([^']+)' key$")
+"""How a dry run ends that finds the command allowed, but not on this key."""
+
+CONFIG: Final = "config"
+"""Not a command, but the look at the other key pattern of a namespace."""
 
 QUEUE_COMMANDS: Final[dict[str, tuple[Arg, ...]]] = {
     "del": (),
@@ -78,24 +112,46 @@ async def look_at_rights(transport: AsyncTransport, keys: Keyspace) -> Finding:
     wanted: dict[str, tuple[Arg, ...]] = {
         **COMMANDS,
         **{name: (name, shard.totals, *rest) for name, rest in KEY_COMMANDS.items()},
+        "rename": ("RENAME", shard.totals, shard.totals),
+        "xread": ("XREAD", "STREAMS", shard.feed, "0"),
         "evalsha": ("EVALSHA", "0" * 40, 1, shard.totals),
+        CONFIG: ("HMGET", keys.config, "f"),
     }
     user, refused, all_told = await _refused(transport, keys, wanted)
     if refused:
+        # A command that is missing is told before a key that is out of reach.
+        reached = {name: KEY_DENIED.search(answer) for name, answer in refused.items()}
+        commands = [name for name, key in reached.items() if key is None and name != CONFIG]
+        out_of_reach = [key[1] for key in reached.values() if key is not None]
+        missing = [
+            *([f"may not run {', '.join(commands)}"] if commands else []),
+            *([f"may not use keys such as {out_of_reach[-1]}"] if out_of_reach else []),
+        ]
         return Finding(
             "rights",
             Level.problem,
-            f"user {user!r} may not run {', '.join(refused)} on the keys of this namespace",
-            f"ACL SETUSER {user} ~sc:{{{keys.namespace}* {' '.join(f'+{name}' for name in refused)}",
+            f"user {user!r} {' and '.join(missing)}",
+            " ".join([f"ACL SETUSER {user} {fence(keys)}", *(f"+{name}" for name in commands)]),
         )
     if all_told:
-        return Finding("rights", Level.ok, f"user {user!r} may run all {len(wanted)} commands that were tried")
+        return Finding("rights", Level.ok, f"user {user!r} may run all {len(wanted) - 1} commands that were tried")
     (tried,) = await transport.call_many(
         [stats_lua.read(shard=shard, now_override_ms=None, others=())], return_errors=True
     )
     if isinstance(tried, SessionCacheError):
-        return Finding("rights", Level.problem, str(tried), "allow this user +evalsha +script|load and the keys ~sc:{*")
-    return Finding("rights", Level.ok, "scripts run on the keys of this namespace (ACL DRYRUN is not allowed here)")
+        remedy = f"allow this user +evalsha +script|load and the keys {fence(keys)}"
+        return Finding("rights", Level.problem, str(tried), remedy)
+    return Finding(
+        "rights",
+        Level.ok,
+        "a script runs on the keys of this namespace; other commands were not looked at, for ACL DRYRUN is not allowed",
+        "to have each command looked at, allow +acl|whoami +acl|dryrun for this once",
+    )
+
+
+def fence(keys: Keyspace) -> str:
+    """The patterns of this namespace's keys, and of none whose name begins alike."""
+    return f"~sc:{{{keys.namespace}:* ~sc:{{{keys.namespace}}}*"
 
 
 async def look_at_queue_rights(settings: Settings, keys: Keyspace, queue_url: str | None) -> Finding:
@@ -133,17 +189,19 @@ async def look_at_queue_rights(settings: Settings, keys: Keyspace, queue_url: st
 
 async def _refused(
     transport: AsyncTransport, keys: Keyspace, wanted: dict[str, tuple[Arg, ...]]
-) -> tuple[str, list[str], bool]:
-    """The user, what it may not do, and whether the server told of everything."""
+) -> tuple[str, dict[str, str], bool]:
+    """The user, what it may not do and how the server says so, and whether the server told of everything."""
     (user,) = await transport.call_many([questions.acl_user(config=keys.config)], return_errors=True)
     if isinstance(user, SessionCacheError) and not isinstance(user, AccessDenied):
         raise user
     if not isinstance(user, str):
-        return "", [], False
+        return "", {}, False
     answers = await transport.call_many(
         [questions.acl_dry_run(config=keys.config, user=user, command=line) for line in wanted.values()],
         return_errors=True,
     )
     told = [answer for answer in answers if isinstance(answer, str)]
-    refused = [name for name, answer in zip(wanted, answers, strict=True) if isinstance(answer, str) and answer != "OK"]
+    refused = {
+        name: answer for name, answer in zip(wanted, answers, strict=True) if isinstance(answer, str) and answer != "OK"
+    }
     return user, refused, len(told) == len(answers)

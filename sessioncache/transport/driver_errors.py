@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import ssl
-from typing import Final
+from typing import Any, Final
 
 from redis import exceptions as driver
 
 from sessioncache import errors
 from sessioncache.errors import SessionCacheError
+from sessioncache.wire.call import Call
+from sessioncache.wire.script import Script
 
 __all__ = ["NotSent", "TooFewReplicas", "as_session_cache_error", "was_refused"]
 
@@ -83,8 +85,10 @@ DENIED_IN_SCRIPT: Final = ("ACL failure in script", "The user executing the scri
 """How servers begin the error of a script that may run, but not the command in it, or not on this key: from Redis 7.2
 on, and before. It carries no word."""
 
-SCRIPT_SUFFIX: Final = re.compile(r" script: (?:[0-9a-f]{40}, )?on @user_script:\d+\.?$")
+SCRIPT_SUFFIX: Final = re.compile(r" script: (?:[0-9a-f]{40}, )?on @user_script:(?P<line>\d+)\.?$")
 """What servers append to an error that a command raised inside a script."""
+
+CALLED: Final = re.compile(r"call\('([A-Z]+)'")
 
 ADVICE: Final[dict[type[SessionCacheError], str]] = {
     errors.AccessDenied: "check user, password and the ACL rules of this user",
@@ -100,12 +104,13 @@ WORDLESS: Final[dict[type[SessionCacheError], str]] = {
 """What is said where the exception has no text of its own."""
 
 
-def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheError:
+def as_session_cache_error(error: BaseException, *, call: str, request: Call[Any] | None = None) -> SessionCacheError:
     """Our exception for one of the driver's, with the driver's as its cause.
 
     Args:
         error: what the driver raised, or answered in a pipeline.
         call: `<noun>.<verb>` of the call that failed, for the message.
+        request: that call, to name a key or command that the server does not.
     """
     if isinstance(error, SessionCacheError):
         return error
@@ -115,6 +120,8 @@ def as_session_cache_error(error: BaseException, *, call: str) -> SessionCacheEr
         kind = _class_for(error, text)
         advice = _other_kind(text) or ADVICE.get(kind)
         said = text or WORDLESS.get(kind, type(error).__name__)
+        if kind is errors.AccessDenied and request is not None:
+            said += _what_is_denied(str(error), request)
         mapped = kind(f"{call}: {said}" + (f" ({advice})" if advice else ""))
     mapped.__cause__ = error
     return mapped
@@ -145,6 +152,18 @@ def _class_for(error: BaseException, text: str) -> type[SessionCacheError]:
     if _other_kind(text) is not None:
         return errors.ConfigurationError
     return BY_WORD.get(text.partition(" ")[0], errors.ScriptFailure)
+
+
+def _what_is_denied(text: str, request: Call[Any]) -> str:
+    """What a user lacks, where the server does not tell: no server names the keys, nor Redis 7.0 a script's command."""
+    if "of the keys" in text or "access a key" in text:
+        more = f" and {len(request.keys) - 1} more" if len(request.keys) > 1 else ""
+        return f": {request.keys[0]}{more}"
+    place = SCRIPT_SUFFIX.search(text)
+    if place is None or "this command" not in text or not isinstance(request.target, Script):
+        return ""
+    called = CALLED.findall(request.target.text.splitlines()[int(place["line"]) - 1])
+    return f": {' or '.join(dict.fromkeys(called)).lower()}" if called else ""
 
 
 def _other_kind(text: str) -> str | None:

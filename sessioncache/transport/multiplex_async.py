@@ -27,7 +27,7 @@ from sessioncache.transport.clients_async import cluster_client, sentinel_client
 from sessioncache.transport.dialling import Dialling, pack
 from sessioncache.transport.driver_errors import NotSent
 from sessioncache.transport.endpoint import Endpoint
-from sessioncache.transport.node_async import AsyncNode, Outcome
+from sessioncache.transport.node_async import AsyncNode, Outcome, why_not_loaded
 from sessioncache.transport.slots import Address
 from sessioncache.wire.call import Arg, Call
 from sessioncache.wire.keys import SESSIONS_KEPT, Key
@@ -223,12 +223,14 @@ class MultiplexNode(AsyncNode):
             if isinstance(error, RedisError):
                 return [error] * len(calls)
             raise
+        not_loaded: dict[str, Exception] = {}
         if unknown:
-            self._loaded.difference_update(
-                sha for sha, reply in zip(unknown, replies, strict=False) if isinstance(reply, Exception)
-            )
+            not_loaded = {
+                sha: reply for sha, reply in zip(unknown, replies, strict=False) if isinstance(reply, Exception)
+            }
+            self._loaded.difference_update(not_loaded)
             replies = replies[len(unknown) :]
-        outcomes = _outcomes(calls, fronts, replies) if fronts else replies
+        outcomes = why_not_loaded(calls, _outcomes(calls, fronts, replies) if fronts else replies, not_loaded)
         if self._dialling.listener is not None:
             outcomes = [_as_resp2(outcome) for outcome in outcomes]
         for outcome in outcomes:

@@ -18,7 +18,7 @@ from sessioncache.wire.call import Call, spelt_out
 from sessioncache.wire.keys import Key
 from sessioncache.wire.script import Script
 
-__all__ = ["AsyncNode", "Outcome"]
+__all__ = ["AsyncNode", "Outcome", "why_not_loaded"]
 
 Outcome: TypeAlias = Any
 """A raw reply, or the driver's exception in its place."""
@@ -96,13 +96,14 @@ class AsyncNode:
                 replies = await exchange(self._client, commands)
         except (RedisError, OSError) as error:
             return [error] * len(calls)
-        self._loaded.update(
-            script.sha for script, reply in zip(unknown, replies, strict=False) if not isinstance(reply, Exception)
-        )
-        return [
+        shas = [script.sha for script in unknown]
+        not_loaded = {sha: reply for sha, reply in zip(shas, replies, strict=False) if isinstance(reply, Exception)}
+        self._loaded.update(sha for sha in shas if sha not in not_loaded)
+        outcomes = [
             self._confirmed(replies[position], replies[position + 1]) if wait else replies[position]
             for position, wait in zip(positions, waits, strict=True)
         ]
+        return why_not_loaded(calls, outcomes, not_loaded)
 
     def _commands(
         self, calls: Sequence[Call[Any]], unknown: Sequence[Script], waits: Sequence[bool], *, asking: bool
@@ -141,6 +142,16 @@ class AsyncNode:
                 await client.aclose()
                 # Closing a client leaves a pool that it was given open.
                 await client.connection_pool.disconnect()
+
+
+def why_not_loaded(
+    calls: Sequence[Call[Any]], outcomes: list[Outcome], not_loaded: Mapping[str, Exception]
+) -> list[Outcome]:
+    """The outcomes; where a script is missing because it could not be loaded, what kept it from being loaded."""
+    for index, call in enumerate(calls if not_loaded else ()):
+        if isinstance(outcomes[index], NoScriptError) and isinstance(call.target, Script):
+            outcomes[index] = not_loaded.get(call.target.sha, outcomes[index])
+    return outcomes
 
 
 def _command(call: Call[Any]) -> tuple[Any, ...]:

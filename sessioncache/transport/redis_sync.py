@@ -57,7 +57,7 @@ def decode(call: Call[T], outcome: Outcome) -> T:
         SessionCacheError: the outcome is an error.
     """
     if isinstance(outcome, Exception):
-        raise as_session_cache_error(outcome, call=call.name)
+        raise as_session_cache_error(outcome, call=call.name, request=call)
     return call.decode(outcome)
 
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from sessioncache import SessionCache
+from sessioncache.cli import rights
 from sessioncache.cli.findings import (
     Level,
     judge_clock,
@@ -24,6 +25,7 @@ from sessioncache.embedded.ports import free_port
 from sessioncache.namespaces.server import ServerFacts
 from tests.cli.conftest import Command
 from tests.engines import Engine
+from tests.engines.acl import COMMANDS
 from tests.engines.raw import client_for
 
 CHECKS = [
@@ -92,6 +94,38 @@ def test_a_user_with_few_rights(command: Command, cache: SessionCache) -> None:
     cache.transcripts.append("s", {"a": 1})
     found = command("doctor", "--json")
     assert [item for item in found.objects if item["level"] == "problem"] == []
+
+
+def test_missing_rights_are_named(bare: Command) -> None:
+    """A command or a key pattern that an agent lacks is named, with a rule that reaches no other namespace."""
+    fence = "~sc:{acme:* ~sc:{acme}*"
+    users = (
+        f"few on >s {fence} +@all -rename -zcount",
+        "half on >s ~sc:{acme}* +@all",
+        "beside on >s ~sc:{acme2:* ~sc:{acme2}* +@all",
+    )
+    with EmbeddedServer(appendonly=False, users=users) as server:
+
+        def look(user: str) -> dict[str, str]:
+            url = f"redis://{user}:s@127.0.0.1:{server.port}"
+            (found,) = bare("doctor", "acme", "--json", "--url", url, "--only", "rights").objects
+            return dict(found)
+
+        few, half, beside = look("few"), look("half"), look("beside")
+    assert (few["level"], few["text"]) == ("problem", "user 'few' may not run zcount, rename")
+    assert few["remedy"] == f"ACL SETUSER few {fence} +zcount +rename"
+    assert half["text"].startswith("user 'half' may not use keys such as sc:{acme:0}:")
+    assert half["remedy"] == f"ACL SETUSER half {fence}"
+    assert (beside["check"], beside["remedy"].endswith(f"the keys {fence}")) == ("server", True)
+    assert "sc:{acme}:config" in beside["text"]
+
+
+def test_every_right_of_an_agent_is_looked_at() -> None:
+    """What the documented rule grants for an agent's own work is looked at, each command of it."""
+    wanted = {
+        name for group in ("scripts", "keys", "hashes", "lists", "sorted sets", "streams") for name in COMMANDS[group]
+    }
+    assert wanted - {*rights.COMMANDS, *rights.KEY_COMMANDS} == {"rename", "xread", "evalsha"}
 
 
 @pytest.mark.engines("cluster")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sessioncache import AccessDenied, RetentionPolicy, Session, SessionCache
+from sessioncache import AccessDenied, AsyncSessionCache, RetentionPolicy, Session, SessionCache
 from sessioncache.embedded import EmbeddedServer
 from tests.docs.pages import text_of
 
@@ -45,3 +45,15 @@ def _tour(cache: SessionCache) -> None:
     assert cache.stats.get().sessions == 2
     cache.retention.update("b", ttl_ms=1)
     assert cache.sessions.delete("b")
+
+
+async def test_a_command_missing_from_the_rule_is_named() -> None:
+    """Who lacks a command is told which, where the server gives the reason only to the command in front."""
+    fence = "agent on >secret ~sc:{acme:* ~sc:{acme}* +@all -script|load"
+    with EmbeddedServer(appendonly=False, users=(fence,)) as server:
+        url = f"redis://agent:secret@127.0.0.1:{server.port}"
+        for transport in ("multiplex", "redis-py"):
+            with pytest.raises(AccessDenied, match=r"script\|load"):
+                await AsyncSessionCache.from_url(url, namespace="acme", transport=transport).open()
+        with pytest.raises(AccessDenied, match=r"script\|load"):
+            SessionCache.from_url(url, namespace="acme").open()

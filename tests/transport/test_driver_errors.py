@@ -12,7 +12,11 @@ from redis import exceptions as driver
 from sessioncache import errors
 from sessioncache.errors import SCRIPT_ERRORS, SessionCacheError
 from sessioncache.transport.driver_errors import BY_WORD, TooFewReplicas, as_session_cache_error
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import Key
+from sessioncache.wire.script import load_script
 
+KEYS = (Key("sc:{acme:0}:a"), Key("sc:{acme:0}:b"))
 UNAVAILABLE = errors.BackendUnavailable
 EXPECTED: dict[str, type[SessionCacheError]] = {
     "AskError": UNAVAILABLE,
@@ -123,6 +127,27 @@ def test_errors_of_the_system_are_mapped(error: Exception, expected: type[Sessio
 def test_words_of_a_server_are_mapped(text: str, expected: type[SessionCacheError]) -> None:
     """Where the driver has no class for an error reply, its first word decides."""
     assert type(as_session_cache_error(driver.ResponseError(text), call="x")) is expected
+
+
+def test_a_denied_command_of_a_script_is_named() -> None:
+    """Redis 7.0 tells only the line of a script where a command was denied; the message says which command that is."""
+    script = load_script("transcripts.append")
+    request = Call("x", script, KEYS, (), decode=list)
+    line = next(number for number, text in enumerate(script.text.splitlines(), 1) if "call('XADD'" in text)
+    said = "The user executing the script can't run this command or subcommand"
+    reply = driver.ResponseError(f"{said} script: {'0' * 40}, on @user_script:{line}.")
+    assert f"{said}: xadd (" in str(as_session_cache_error(reply, call="x", request=request))
+
+
+def test_denied_keys_are_named() -> None:
+    """Where keys were denied, the message says one of them, and so the namespace."""
+    request = Call("x", load_script("transcripts.append"), KEYS, (), decode=list)
+    for said in (
+        "this user has no permissions to access one of the keys used as arguments",
+        "No permissions to access a key",
+    ):
+        mapped = as_session_cache_error(driver.NoPermissionError(said), call="x", request=request)
+        assert f"{said}: sc:{{acme:0}}:a and 1 more (" in str(mapped)
 
 
 def test_every_word_is_an_error_of_the_backend_or_the_data() -> None:
