@@ -239,7 +239,7 @@ def _explain(error: BaseException, output: Output) -> tuple[str, str, Exit]:
 def _with_remedy(error: SessionCacheError) -> str:
     """The error's sentence, and what to do where it does not say so."""
     text = str(error).rstrip(". ")
-    if isinstance(error, BackendUnavailable):
+    if isinstance(error, BackendUnavailable) and "certificate" not in text:
         return f"{text} (is a server running there? `sessioncache up` starts one; --url says where)"
     if isinstance(error, BackendTimeout):
         return f"{text} (is the server overloaded, or does it speak TLS where --url does not, or the reverse?)"

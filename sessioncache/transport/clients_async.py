@@ -40,10 +40,12 @@ def connection_options(settings: Settings, endpoint: Endpoint) -> dict[str, Any]
         "protocol": 2,
     }
     if endpoint.tls:
+        # The driver's async connections pass over a certificate whose key is not said to be in the same file.
+        key = settings.tls_key_file or settings.tls_cert_file
         options |= {
             "ssl_ca_certs": str(settings.tls_ca_file) if settings.tls_ca_file else None,
             "ssl_certfile": str(settings.tls_cert_file) if settings.tls_cert_file else None,
-            "ssl_keyfile": str(settings.tls_key_file) if settings.tls_key_file else None,
+            "ssl_keyfile": str(key) if key else None,
             "ssl_check_hostname": settings.tls_check_hostname,
         }
     if endpoint.kind != "unix":
@@ -75,6 +77,8 @@ def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Red
     The primary is looked up at every new connection.
     """
     sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=sentinel_options(settings, endpoint))
+    for asked in sentinel.sentinels if endpoint.tls else ():
+        asked.connection_pool.connection_class = QuickSSLConnection
     connection_class = QuickSentinelSSLConnection if endpoint.tls else QuickSentinelConnection
     options = connection_options(settings, endpoint) | {"connection_class": connection_class}
     options |= sentinel_pool(settings, timeout_s=_wait_s(settings))

@@ -65,11 +65,21 @@ class _Leaving:
             raise
 
 
+class _Renewing:
+    """Reads certificates anew for each connection: the driver keeps those that it has read once."""
+
+    async def _connect(self) -> None:
+        connection: Any = super()
+        self.ssl_context: Any
+        self.ssl_context.context = None
+        await connection._connect()  # noqa: SLF001 - its own, whose class mypy cannot know
+
+
 class QuickConnection(_Packing, _Leaving, Connection):
     """A TCP connection."""
 
 
-class QuickSSLConnection(_Packing, _Leaving, SSLConnection):
+class QuickSSLConnection(_Renewing, _Packing, _Leaving, SSLConnection):
     """A TLS connection."""
 
 
@@ -81,7 +91,7 @@ class QuickSentinelConnection(_Packing, SentinelManagedConnection):
     """A TCP connection to the server that Sentinel names."""
 
 
-class QuickSentinelSSLConnection(_Packing, SentinelManagedSSLConnection):
+class QuickSentinelSSLConnection(_Renewing, _Packing, SentinelManagedSSLConnection):
     """A TLS connection to the server that Sentinel names."""
 
 

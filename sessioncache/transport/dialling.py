@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from redis.exceptions import TimeoutError as DriverTimeoutError
 
 from sessioncache.settings import Settings
 from sessioncache.telemetry import Traffic
+from sessioncache.transport.certificates import tls_context
 from sessioncache.transport.channel import Channel, PushListener
 from sessioncache.transport.clients_async import sentinel_options
 from sessioncache.transport.endpoint import Endpoint
@@ -94,8 +94,7 @@ class Dialling:
             await channel.loop.create_unix_connection(lambda: channel, self.endpoint.path)
             return
         host, port = address
-        # Files are read for each connection, so that certificates can be renewed under a running process.
-        tls = _tls(self.settings) if self.endpoint.tls else None
+        tls = tls_context(self.settings) if self.endpoint.tls else None
         transport, _ = await channel.loop.create_connection(
             lambda: channel, host, port, ssl=tls, server_hostname=host if tls else None
         )
@@ -145,11 +144,3 @@ def _judge_refusal(command: tuple[str, ...], error: ResponseError) -> None:
     # Who may not name his connections may still use them.
     if command[:2] != ("CLIENT", "SETNAME") or not text.startswith(("NOPERM", "unknown")):
         raise error
-
-
-def _tls(settings: Settings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(settings.tls_ca_file) if settings.tls_ca_file else None)
-    context.check_hostname = settings.tls_check_hostname
-    if settings.tls_cert_file is not None:
-        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
-    return context

@@ -81,6 +81,18 @@ OTHER_KIND: Final[dict[str, str]] = {
 }
 """How servers say, without a word in front, that the URL is one for another kind of server; and what to do."""
 
+TLS_ADVICE: Final[dict[str, str]] = {
+    "certificate is not valid for": "the server's certificate names other hosts: dial one of those, or set "
+    "tls_check_hostname to false",
+    "certificate has expired": "the server needs a new certificate",
+    "CERTIFICATE_VERIFY_FAILED": "tls_ca_file must hold the authority that signed the server's certificate",
+    "ALERT_UNKNOWN_CA": "the server does not trust the authority of tls_cert_file",
+    "ALERT_CERTIFICATE_REQUIRED": "the server asks for a certificate: set tls_cert_file and tls_key_file",
+    "EOF occurred in violation": "the server ended it: it may ask for a certificate that it trusts, tls_cert_file",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS: write redis:// in place of rediss://",
+}
+"""What to do where TLS fails, by what is said; the first one counts."""
+
 DENIED_IN_SCRIPT: Final = ("ACL failure in script", "The user executing the script can't")
 """How servers begin the error of a script that may run, but not the command in it, or not on this key: from Redis 7.2
 on, and before. It carries no word."""
@@ -118,7 +130,7 @@ def as_session_cache_error(error: BaseException, *, call: str, request: Call[Any
     mapped = errors.from_script(text) if isinstance(error, driver.ResponseError) else None
     if mapped is None:
         kind = _class_for(error, text)
-        advice = _other_kind(text) or ADVICE.get(kind)
+        advice = _other_kind(text) or _tls_advice(text) or ADVICE.get(kind)
         said = text or WORDLESS.get(kind, type(error).__name__)
         if kind is errors.AccessDenied and request is not None:
             said += _what_is_denied(str(error), request)
@@ -152,6 +164,10 @@ def _class_for(error: BaseException, text: str) -> type[SessionCacheError]:
     if _other_kind(text) is not None:
         return errors.ConfigurationError
     return BY_WORD.get(text.partition(" ")[0], errors.ScriptFailure)
+
+
+def _tls_advice(text: str) -> str | None:
+    return next((advice for said, advice in TLS_ADVICE.items() if said in text), None)
 
 
 def _what_is_denied(text: str, request: Call[Any]) -> str:

@@ -26,13 +26,14 @@ from typing import Any, Final, NamedTuple, Self, TypeAlias
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.jobs import serialize_job
-from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis, SSLConnection
+from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError, ReadOnlyError, RedisError
 
 from sessioncache.errors import BackendError
 from sessioncache.settings import Settings
 from sessioncache.transport.clients_async import cluster_client, sentinel_clients, server_client
+from sessioncache.transport.colour_async import QuickSSLConnection
 from sessioncache.transport.endpoint import Endpoint, parse_url
 from sessioncache.transport.slots import SlotMap
 from sessioncache_workers.settings import WorkerSettings
@@ -257,5 +258,5 @@ class _SlotConnection(_FollowsSlot):
     pass
 
 
-class _TLSSlotConnection(_FollowsSlot, SSLConnection):
+class _TLSSlotConnection(_FollowsSlot, QuickSSLConnection):
     pass
