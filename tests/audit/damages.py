@@ -202,7 +202,7 @@ DAMAGES: dict[str, Damage] = {
         lambda at: at.run(
             "PEXPIREAT",
             at.session("plain").operations,
-            at.run("PEXPIRETIME", at.session("plain").operations) + 1,
+            at.run("PEXPIRETIME", at.session("plain").operations) + 60_001,
         ),
     ),
     "a shard's key expires": Damage(("expiry",), lambda at: at.run("PEXPIRE", at.shard("plain").feed, 60_000)),
