@@ -61,6 +61,21 @@ def test_a_check_without_a_server(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "queue: " in said
 
 
+def test_a_check_of_rights_on_the_queue(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A user who may look at sessions, but may not write to the queue, could not work: the check ends with 1."""
+    server.command("ACL", "SETUSER", "agent", "reset", "on", ">s", "~sc:*", "+@all")
+    try:
+        assert check(monkeypatch, server.url.replace("redis://", "redis://agent:s@")) == 1
+        assert "queue: " in capsys.readouterr().err
+        server.command("ACL", "SETUSER", "agent", "~sessioncache:queue:*", "~arq:*")
+        assert check(monkeypatch, server.url.replace("redis://", "redis://agent:s@")) == 0
+        assert server.command("KEYS", "*queue*") == []
+    finally:
+        server.command("ACL", "DELUSER", "agent")
+
+
 def test_a_check_of_settings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Settings that cannot work end a check with 2 and the variable's name."""
     assert check(monkeypatch, "redis://127.0.0.1", SESSIONCACHE_WORKER_MAX_JOBS="0") == 2

@@ -21,6 +21,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from arq.connections import ArqRedis
@@ -28,7 +29,7 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.jobs import serialize_job
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import MovedError, ReadOnlyError, RedisError
+from redis.exceptions import MovedError, OutOfMemoryError, ReadOnlyError, RedisError
 
 from sessioncache.errors import BackendError
 from sessioncache.settings import Settings
@@ -126,6 +127,18 @@ class Queue:
         # Shortens nothing, unless the server's clock was set back: then the turn would last for as long.
         await self.redis.pexpire(key, ttl_ms, lt=True)
         return False
+
+    async def look(self) -> None:
+        """Look whether jobs could be put in and read, and change nothing: of what must be there already, nothing is.
+
+        Raises:
+            RedisError: they could not; not because the server is full.
+        """
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.set(f"{self.name}:nothing", "", xx=True)
+            pipe.zcard(self.name)
+            with suppress(OutOfMemoryError):
+                await pipe.execute()
 
     async def jobs(self) -> list[JobId | None]:
         """Everything in the queue, waiting or running; None stands for what other releases may know. One round trip."""

@@ -23,7 +23,7 @@ OK: Final = "ok"
 
 async def readiness(office: Office, *, takes_jobs: bool) -> ReadyState:
     """Whether jobs could be taken and done now, by check, in words."""
-    sessions, queue = await asyncio.gather(_check(_ask_sessions(office)), _check(office.queue.redis.ping()))
+    sessions, queue = await asyncio.gather(_check(_ask_sessions(office)), _check(office.queue.look()))
     full = "the queue's server is full: jobs cannot be started; overdue sessions are swept without it"
     return ReadyState(
         {
