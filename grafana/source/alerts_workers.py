@@ -65,8 +65,8 @@ GROUP = Group(
             wait="5m",
             severity="warning",
             summary="Runs of {{ $labels.task }} of job {{ $labels.job }} fail ({{ $value | humanize }} in 15 minutes)",
-            description="An error that is not the server's absence: a defect, a damaged key, or rights that are "
-            "missing.",
+            description="An error that is not the server's absence: a defect, a damaged key, rights that are "
+            "missing, or an archive that cannot be written to.",
             why=f"More than {limits.RUNS_FAILED} in 15 minutes, so that it is no single shard's single bad moment.",
         ),
         Alert(

@@ -10,6 +10,8 @@ deadline − 10 min        deadline                          the server's own ex
   its revision              if that is its revision still         it goes unarchived
 ```
 
+Where `expire` finds it unarchived, the server's own expiry is put off by a week.
+
 It begins before the deadline, a tenth of the TTL and ten minutes at most, for a write that comes later than that
 removes an overdue session at once.
 """

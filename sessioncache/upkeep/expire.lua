@@ -1,5 +1,6 @@
 -- upkeep.expire: removes a session whose deadline has passed, after looking again. A record that the server expired by itself
--- leaves only index entries behind; they go too. A session that was extended meanwhile stays.
+-- leaves only index entries behind; they go too. A session that was extended meanwhile stays. One that waits for the archive is
+-- kept by the server for a week after its deadline, longer than sessions that no worker looks at.
 --
 -- KEYS
 --   @session
@@ -26,6 +27,10 @@ if s and not is_past(s, now) then
   return { 'kept', 0, 0 }
 end
 if s and archived == 1 and redis.pcall('HGET', record, 'archived') ~= s.gen .. ' ' .. s.revision then
+  local week = 604800000
+  if dry_run ~= 1 and redis.call('PEXPIRETIME', record) < s.deadline_ms + week then
+    stamp_keys({ gen = s.gen, deadline_ms = s.deadline_ms + week, ttl_ms = week }, record, transcript, operations, room_keys())
+  end
   return { 'unarchived', 0, 0 }
 end
 local outcome = s and 'expired' or 'vanished'

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from sessioncache import AsyncSessionCache, ConfigurationError, LeaseLost, RetentionPolicy, Session
+from sessioncache.audit import run as audit
 from sessioncache.embedded import EmbeddedServer
 from sessioncache.encryption import AESGCMCodec
 from sessioncache.entities import EntityMention, Relationship
@@ -27,7 +28,7 @@ from sessioncache.importers.run import Import
 from sessioncache.maintenance import archive, compact, expire, reconcile
 from sessioncache.maintenance.archive_files import ArchiveFile, archive_files
 from sessioncache.types import datetime_from_ms
-from sessioncache.upkeep.models import StoredPart
+from sessioncache.upkeep.models import ArchiveState, StoredPart
 from tests.engines import Engine
 from tests.maintenance.conftest import Surgeon, make_cache
 
@@ -168,6 +169,32 @@ async def test_nothing_expires_unarchived(engine: Engine, namespace: str, tmp_pa
         await cache.upkeep.trim(0, ["chat"], await cache.retention.get())
         later(cache, 2 * WEEK_MS)
         assert (await expire.run(cache, 0, limit=10)).details == {"unarchived": 1}
+        await lose(cache)
+
+
+async def test_what_waits_for_the_archive_is_kept_for_a_week(
+    engine: Engine, namespace: str, surgeon: Surgeon, tmp_path: Path
+) -> None:
+    """The server expires a session that could not be archived a week later than others; audits know that."""
+
+    def expiries() -> set[int]:
+        with surgeon.at(cache.keys.session("chat").record) as client:
+            found = {client.execute_command("PEXPIRETIME", key) for key in cache.keys.session("chat").group}
+            return {int(expires_ms) for expires_ms in found} - {-1, -2}
+
+    async with archiving(engine, namespace, tmp_path) as cache:
+        await furnish(cache, "chat")
+        [state] = await cache.upkeep.archive_states(["chat"])
+        assert isinstance(state, ArchiveState)
+        before = expiries()
+        later(cache, 2 * WEEK_MS)
+        await expire.run(cache, 0, limit=10, dry_run=True)
+        assert expiries() == before
+        for _ in range(2):
+            assert (await expire.run(cache, 0, limit=10)).details == {"unarchived": 1}
+            [expires_ms] = expiries()
+            assert 1.05 * WEEK_MS - 1 <= expires_ms - state.deadline_ms <= 1.15 * WEEK_MS
+        assert (await audit(cache)).found == {}
         await lose(cache)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,10 +23,12 @@ from sessioncache.upkeep import ShardLease
 from sessioncache_workers import jobs as jobs_module
 from sessioncache_workers import worker as worker_module
 from sessioncache_workers.__main__ import watch
+from sessioncache_workers.archive import Archive
 from sessioncache_workers.clockwork import Clockwork
 from sessioncache_workers.jobs import run_shard, shard_job
 from sessioncache_workers.office import OFFICE, Office
 from sessioncache_workers.queue import JobId
+from sessioncache_workers.readiness import readiness
 from sessioncache_workers.settings import cache_settings, load_settings
 from sessioncache_workers.worker import ShardWorker, make_worker
 from tests.workers.conftest import until
@@ -52,6 +55,32 @@ async def test_idle_sessions_are_sealed(office: Office, cache: AsyncSessionCache
     assert runs(office, "compact", "done") == 1
     assert office.registry.get_sample_value("sessioncache_worker_findings_total", found) == 2
     assert (await cache.transcripts.list("a")).messages == [{"n": 1}, {"n": 2}]
+
+
+async def test_an_archive_that_cannot_be_written_to_is_told_of(
+    office: Office, cache: AsyncSessionCache, namespace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker is not ready while its archive cannot be written to, says why in its log, and keeps the sessions."""
+    folder = tmp_path / "archive"
+    office.archive = Archive(str(folder))
+    assert (await readiness(office, takes_jobs=True)).ready
+    await cache.transcripts.append("a", {"n": 1})
+    its = office.caches[namespace]
+    its.settings = its.settings.model_copy(update={"archive_url": str(folder)})
+    its.keys.now_override_ms = int(time.time() * 1000) + 14 * 86_400_000
+    folder.rmdir()
+    folder.write_text("in the way")
+    for job in ("archive", "expire"):
+        await run_shard(office, job, namespace, cache.keys.shard_of("a"))
+    assert (runs(office, "archive", "failed"), runs(office, "expire", "done")) == (1, 1)
+    (told,) = [vars(record)["fields"]["reason"] for record in caplog.records if record.message == "run failed"]
+    assert str(folder) in told
+    state = await readiness(office, takes_jobs=True)
+    assert not state.ready
+    assert state.checks["archive"].startswith("cannot be written to: ")
+    assert (await cache.stats.get()).sessions == 1
+    folder.unlink()
+    assert (await readiness(office, takes_jobs=True)).ready
 
 
 async def test_a_job_gives_its_lease_back(office: Office, cache: AsyncSessionCache, namespace: str) -> None:

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from sessioncache.errors import BackendError, ConfigurationError
 from sessioncache.health import HealthServer, LoopTick
-from sessioncache.maintenance.archive_files import check_archive_url, try_archive
+from sessioncache.maintenance.archive_files import check_archive_url
 from sessioncache.maintenance.summarise import load_summariser
 from sessioncache.metrics import render
 from sessioncache.settings import Settings
@@ -92,17 +92,12 @@ async def check(settings: WorkerSettings) -> int:
     Raises:
         ConfigurationError: a URL or server that cannot work, or namespaces of a newer release.
     """
-    shared = cache_settings()
-    office = Office(settings, shared)
+    office = Office(settings, cache_settings())
     try:
+        await office.archive.try_now()
         failed = await failed_checks(office)
     finally:
         await office.aclose()
-    if shared.archive_url:
-        try:
-            await asyncio.to_thread(try_archive, shared.archive_url)
-        except Exception as error:  # noqa: BLE001 - file systems raise what they like
-            failed["archive"] = f"cannot be written to: {error}"
     for name, reason in failed.items():
         print(f"sessioncache-worker: {name}: {reason}", file=sys.stderr)  # noqa: T201 - the answer to a command
     if not failed:

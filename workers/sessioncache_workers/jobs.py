@@ -68,6 +68,8 @@ async def run_shard(office: Office, name: str, namespace: str, shard: int) -> No
                 report = await _under_lease(office, name, namespace, shard)
         outcome = "skipped" if report is None else "done" if report.done else "partial"
         if report is not None:
+            if report.details.get("archived"):
+                office.archive.worked()
             told(office, named, report)
     except LeaseLost as error:
         outcome = "lost"
@@ -82,6 +84,10 @@ async def run_shard(office: Office, name: str, namespace: str, shard: int) -> No
     except asyncio.CancelledError:
         outcome = "cancelled"
         raise
+    except OSError as error:
+        # Nothing but the archive's files: servers have errors of their own.
+        office.archive.failed(error)
+        log.warning("run failed", extra={"fields": named | {"error": type(error).__name__, "reason": str(error)}})
     except Exception as error:
         # A defect. The frames say where; what it says may hold an id.
         frames = "".join(traceback.format_tb(error.__traceback__))

@@ -25,6 +25,7 @@ from sessioncache.metrics import (
     new_registry,
 )
 from sessioncache.settings import Settings
+from sessioncache_workers.archive import Archive
 from sessioncache_workers.queue import JobId, Queue
 from sessioncache_workers.settings import WorkerSettings
 
@@ -52,6 +53,7 @@ class Office:
         self.gauges = NamespaceMetrics(self.registry)
         self.servers = ServerMetrics(self.registry, watermarks=settings.watermarks)
         self.queue = Queue(settings, cache)
+        self.archive = Archive(cache.archive_url)
         self.periods = {
             name: every_s
             for name, every_s in settings.periods.items()

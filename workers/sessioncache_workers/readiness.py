@@ -23,7 +23,9 @@ OK: Final = "ok"
 
 async def readiness(office: Office, *, takes_jobs: bool) -> ReadyState:
     """Whether jobs could be taken and done now, by check, in words."""
-    sessions, queue = await asyncio.gather(_check(_ask_sessions(office)), _check(office.queue.look()))
+    sessions, queue, archive = await asyncio.gather(
+        _check(_ask_sessions(office)), _check(office.queue.look()), office.archive.look()
+    )
     full = "the queue's server is full: jobs cannot be started; overdue sessions are swept without it"
     return ReadyState(
         {
@@ -31,6 +33,7 @@ async def readiness(office: Office, *, takes_jobs: bool) -> ReadyState:
             "queue": queue,
             "memory": full if office.queue_full else OK,
             "namespaces": "; ".join(office.refused.values()) or OK,
+            "archive": archive or OK,
             "worker": OK if takes_jobs else "it is stopping",
         }
     )
