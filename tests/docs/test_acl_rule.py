@@ -54,6 +54,7 @@ async def test_a_command_missing_from_the_rule_is_named() -> None:
         url = f"redis://agent:secret@127.0.0.1:{server.port}"
         for transport in ("multiplex", "redis-py"):
             with pytest.raises(AccessDenied, match=r"script\|load"):
-                await AsyncSessionCache.from_url(url, namespace="acme", transport=transport).open()
-        with pytest.raises(AccessDenied, match=r"script\|load"):
-            SessionCache.from_url(url, namespace="acme").open()
+                async with AsyncSessionCache.from_url(url, namespace="acme", transport=transport):
+                    pass
+        with pytest.raises(AccessDenied, match=r"script\|load"), SessionCache.from_url(url, namespace="acme"):
+            pass
