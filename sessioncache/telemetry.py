@@ -7,8 +7,8 @@ The rule of this module: a protocol and a record, nothing that writes anywhere. 
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
-from threading import Lock
 from typing import Protocol, runtime_checkable
 
 from sessioncache.errors import BackendError
@@ -102,34 +102,33 @@ class ConnectionState:
     def __init__(self) -> None:
         self.traffic = Traffic()
         """What its shared connections carry; nothing where calls take connections from a pool."""
-        self.reads = 0
-        """Reads on their way."""
-        self.writes = 0
-        """Writes on their way."""
+        self.reading: deque[None] = deque()
+        """A mark for each read on its way. To add one, or to take one away, is one step: threads need no lock."""
+        self.writing: deque[None] = deque()
+        """A mark for each write on its way."""
         self.succeeded_ms: int | None = None
         """When the server answered last, in milliseconds since 1970; None: never."""
         self.error: BackendError | None = None
         """Why the last call got no answer; None: it got one, or there was none."""
-        self._lock = Lock()
 
-    def begin(self, reads: int, writes: int) -> None:
-        """Calls are about to be sent."""
-        with self._lock:
-            self.reads += reads
-            self.writes += writes
+    @property
+    def reads(self) -> int:
+        """Reads on their way."""
+        return len(self.reading)
 
-    def end(self, reads: int, writes: int, error: BaseException | None) -> None:
-        """They have ended. Only a failing server says something of the connection: a refused write was answered."""
-        with self._lock:
-            self.reads -= reads
-            self.writes -= writes
-            if isinstance(error, BackendError):
-                self.error = error
-            elif error is None:
-                self.error = None
-                self.succeeded_ms = time.time_ns() // 1_000_000
+    @property
+    def writes(self) -> int:
+        """Writes on their way."""
+        return len(self.writing)
+
+    def ended(self, error: BaseException | None) -> None:
+        """A call has ended. Only a failing server says something of the connection: a refused write was answered."""
+        if error is None:
+            self.error = None
+            self.succeeded_ms = time.time_ns() // 1_000_000
+        elif isinstance(error, BackendError):
+            self.error = error
 
     def closed(self) -> None:
         """The cache was closed."""
-        with self._lock:
-            self.succeeded_ms, self.error = None, None
+        self.succeeded_ms, self.error = None, None

@@ -192,7 +192,8 @@ def check_limit(value: object, *, what: str = "limit", at_most: int | None = Non
         raise InvalidArgument(f"{what} is {value}; it must be at least {at_least}")
     if at_most is not None and value > at_most:
         raise InvalidArgument(f"{what} is {value}; it must be at most {at_most}")
-    return value
+    # Those of enumerations may say of themselves what they like.
+    return value if type(value) is int else int(value)
 
 
 def datetime_from_ms(value: int) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, overload
 
 __all__ = [
@@ -34,6 +35,10 @@ class RawEntry(NamedTuple):
     """`c` where it continues the message before it."""
     damage: str | None = None
     """Why nothing of it can be read."""
+
+
+PLACES_KEPT: Final = 1024
+"""Who reads what is sealed again meets the same places."""
 
 
 class Rows(Sequence[RawEntry]):
@@ -200,8 +205,9 @@ class ChunkPlace(NamedTuple):
     def __str__(self) -> str:
         return f"{self.first_seq} {self.last_seq} {self.count} {self.size} {self.newest_ms} {self.span_ms} {self.mark}"
 
-    @classmethod
-    def parse(cls, line: bytes) -> ChunkPlace:
+    @staticmethod
+    @lru_cache(maxsize=PLACES_KEPT)
+    def parse(line: bytes) -> ChunkPlace:
         """The place that a line says.
 
         Raises:
@@ -209,7 +215,7 @@ class ChunkPlace(NamedTuple):
         """
         first_seq, last_seq, count, size, newest_ms, span_ms, mark = line.split(b" ")
         numbers = int(first_seq), int(last_seq), int(count), int(size), int(newest_ms), int(span_ms)
-        return tuple.__new__(cls, (*numbers, mark.decode()))
+        return ChunkPlace(*numbers, mark.decode())
 
 
 @dataclass(frozen=True, slots=True)

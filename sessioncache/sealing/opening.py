@@ -74,9 +74,10 @@ def rows_in(
         if left == 0:
             break
         found = _wanted(place, items[at + 1], dictionaries, (start, stop, left, newest))
-        if found:
+        count = len(found)
+        if count:
             parts.append(found)
-            left = None if left is None else left - len(found)
+            left = None if left is None else left - count
     if len(parts) == 1:
         return parts[0]
     return JoinedRows(parts[::-1] if newest else parts) if parts else NO_ROWS
@@ -98,7 +99,7 @@ def _wanted(
     except (ValueError, IndexError) as error:
         damaged = list(damaged_entries(place, f"its chunk, {place.first_seq} to {place.last_seq}, is damaged: {error}"))
         seqs = [entry.seq for entry in damaged]
-    first = bisect_left(seqs, start)
+    first = bisect_left(seqs, start) if start else 0
     last = len(seqs) if stop is None else bisect_right(seqs, stop)
     if limit is not None and last - first > limit:
         first, last = (last - limit, last) if newest else (first, first + limit)

@@ -13,7 +13,16 @@ from sessioncache.sealing.opening import dictionaries_at_hand
 from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage
 from sessioncache.transcripts.models import Appended, Entry, Replaced, TranscriptPage
-from sessioncache.transcripts.paging import Window, behind_seam, fits, joined, page_from, with_entries
+from sessioncache.transcripts.paging import (
+    Window,
+    behind_seam,
+    fits,
+    joined,
+    page_from,
+    parted_read,
+    whole_read,
+    with_entries,
+)
 from sessioncache.transcripts.tail import Tail, page_again
 from sessioncache.transport.base import AsyncTransport
 from sessioncache.types import (
@@ -143,34 +152,27 @@ class AsyncTranscripts:
         Side by side, for that costs a quarter of a script that hands entries on; by the script, in one moment, where
         those two do not fit together, and where the stream is probably empty.
         """
-        now, limit = self._keys.now_override_ms, window.limit or 1
-        start, stop, newest = window.start, window.stop, window.newest
+        now = self._keys.now_override_ms
         raw: RawPage | None = None
         is_guess = keys.record in self._whole and window.limit > 0
         if is_guess:
             is_read = False
         else:
-            head, entries = await self._transport.call_many(
-                [
-                    lua.head(
-                        session=keys, now_override_ms=now, start=start, stop=stop, limit=window.limit, newest=newest
-                    ).watched(watch),
-                    lua.read(session=keys, start=start, stop=stop, limit=limit, newest=newest),
-                ]
-            )
+            record, stream = parted_read(keys, window, now)
+            head, entries = await self._transport.call_many([record.watched(watch), stream])
             entries = behind_seam(head, entries)
             is_read = fits(head, entries, window)
             raw = None if head is None else with_entries(head, entries, head.seam)
         if not is_read:
-            call = lua.list_(session=keys, now_override_ms=now, start=start, stop=stop, limit=limit, newest=newest)
-            raw = await self._transport.call(call.watched(watch) if is_guess else call)
+            call = whole_read(keys, window, now)
+            raw = await self._transport.call(call if watch is None or not is_guess else call.watched(watch))
         seam = None if raw is None else raw.seam
         is_whole = seam is not None and not seam.tail_first_seq
         if is_whole is not is_guess:
             self._guess(keys.record, is_whole=is_whole)
         if raw is None:
             return None
-        if newest and raw.entries:
+        if window.newest and raw.entries:
             raw = with_entries(raw, raw.entries.reversed(), seam)
         if seam is None:
             return raw

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sessioncache.errors import DecodeError, InvalidArgument, SessionTorn
 from sessioncache.sealing.models import NO_ROWS, JoinedRows, MadeRows, Rows
 from sessioncache.sealing.opening import rows_in
+from sessioncache.transcripts import lua
 from sessioncache.transcripts.lua import RawPage, Seam
 from sessioncache.transcripts.models import Entries, Entry, TranscriptPage
 from sessioncache.types import EXACT_MAX, JSONObject, check_limit, decode_cursor, encode_cursor
+from sessioncache.wire.call import Call
+from sessioncache.wire.keys import SESSIONS_KEPT, SessionKeys
 from sessioncache.wire.messages import MessageEncoder
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ class Window(NamedTuple):
         if last is not None:
             if start is not None or stop is not None or limit is not None:
                 raise InvalidArgument("give `last`, or a range (`start`, `stop`, `limit`), not both")
-            return cls(0, None, check_limit(last, what="last", at_most=PAGE_MAX), newest=True)
+            return tuple.__new__(cls, (0, None, check_limit(last, what="last", at_most=PAGE_MAX), True))
         first = 0 if start is None else check_limit(start, what="start", at_most=EXACT_MAX)
         final = None if stop is None else check_limit(stop, what="stop", at_most=EXACT_MAX)
         size = PAGE_DEFAULT if limit is None else check_limit(limit, at_most=PAGE_MAX)
@@ -80,18 +83,50 @@ class Window(NamedTuple):
             return None
         first, last = shown
         if self.newest:
-            if first <= max(raw.first_seq, self.start):
+            start = self.start
+            if first <= raw.first_seq or first <= start:
                 return None
-            return _cursor(self.start, first - 1, self.limit, newest=True)
+            return _older(start, first - 1, self.limit)
         if last >= (raw.last_seq if self.stop is None else min(raw.last_seq, self.stop)):
             return None
-        return _cursor(last + 1, self.stop, self.limit, newest=False)
+        return _newer(last + 1, self.stop, self.limit)
 
 
 @lru_cache(maxsize=CURSORS_KEPT)
-def _cursor(start: int, stop: int | None, limit: int, *, newest: bool) -> str:
-    state: JSONObject = {"start": start, "stop": stop, "limit": limit, "newest": newest}
+def _older(start: int, stop: int, limit: int) -> str:
+    return _cursor({"start": start, "stop": stop, "limit": limit, "newest": True})
+
+
+@lru_cache(maxsize=CURSORS_KEPT)
+def _newer(start: int, stop: int | None, limit: int) -> str:
+    return _cursor({"start": start, "stop": stop, "limit": limit, "newest": False})
+
+
+def _cursor(state: JSONObject) -> str:
     return encode_cursor("transcripts.list", state)
+
+
+@lru_cache(maxsize=SESSIONS_KEPT)
+def whole_read(keys: SessionKeys, window: Window, now_override_ms: int | None) -> Call[RawPage | None]:
+    """Record and entries of a window, in one moment. Who reads a session again mostly reads the same of it."""
+    return lua.list_(
+        session=keys,
+        now_override_ms=now_override_ms,
+        start=window.start,
+        stop=window.stop,
+        limit=window.limit or 1,
+        newest=window.newest,
+    )
+
+
+@lru_cache(maxsize=SESSIONS_KEPT)
+def parted_read(
+    keys: SessionKeys, window: Window, now_override_ms: int | None
+) -> tuple[Call[RawPage | None], Call[Rows]]:
+    """What the record says of a window, and its entries, to be read side by side."""
+    start, stop, limit, newest = window
+    head = lua.head(session=keys, now_override_ms=now_override_ms, start=start, stop=stop, limit=limit, newest=newest)
+    return head, lua.read(session=keys, start=start, stop=stop, limit=limit or 1, newest=newest)
 
 
 def fits(head: RawPage | None, entries: Rows, window: Window) -> bool:

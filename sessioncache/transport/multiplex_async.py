@@ -369,14 +369,23 @@ def _packed(call: Call[Any]) -> bytes:
         return _packed_script(target, call)
     if target in UNSHARED:
         raise ResponseError(f"{target} needs a connection of its own")
-    return pack(target, *call.keys, *call.args)
+    is_kept = not call.writes and _is_short(call.args)
+    return (_packed_plain_read if is_kept else pack)(target, *call.keys, *call.args)
+
+
+_packed_plain_read = lru_cache(maxsize=SESSIONS_KEPT)(pack)
+"""As `_packed_read`."""
+
+
+def _is_short(args: tuple[Arg, ...]) -> bool:
+    """Whether a read with these is kept packed: who reads a session again mostly reads the same of it."""
+    return len(args) <= SHORT and PLAIN.issuperset(map(type, args))
 
 
 def _packed_script(script: Script, call: Call[Any]) -> bytes:
     """EVALSHA. What is the same for all calls of a script for a session is packed but once, and so is a whole read."""
-    args = call.args
-    is_short_read = not call.writes and len(args) <= SHORT and PLAIN.issuperset(map(type, args))
-    return (_packed_read if is_short_read else _packed_args)(script.sha, call.keys, args)
+    is_kept = not call.writes and _is_short(call.args)
+    return (_packed_read if is_kept else _packed_args)(script.sha, call.keys, call.args)
 
 
 def _packed_args(sha: str, keys: tuple[Key, ...], args: tuple[Arg, ...]) -> bytes:
@@ -386,7 +395,6 @@ def _packed_args(sha: str, keys: tuple[Key, ...], args: tuple[Arg, ...]) -> byte
 
 
 _packed_read = lru_cache(maxsize=SESSIONS_KEPT)(_packed_args)
-"""Who reads a session again mostly reads the same of it."""
 
 
 @lru_cache(maxsize=SESSIONS_KEPT)

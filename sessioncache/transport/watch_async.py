@@ -50,29 +50,36 @@ class AsyncWatchTransport:
         """Send one call and note how it ended."""
         if running_loop() is not self._loop:
             self._move()
-        writes = int(call.writes)
-        self._state.begin(1 - writes, writes)
+        state = self._state
+        under_way = state.writing if call.writes else state.reading
+        under_way.append(None)
         try:
             result = await self._inner.call(call)
         except BaseException as error:
-            self._state.end(1 - writes, writes, error)
+            under_way.pop()
+            state.ended(error)
             raise
-        self._state.end(1 - writes, writes, None)
+        under_way.pop()
+        state.ended(None)
         return result
 
     async def call_many(self, calls: Sequence[Call[Any]], *, return_errors: bool = False) -> list[Any]:
         """Send calls together and note how they ended: the first error counts."""
         if running_loop() is not self._loop:
             self._move()
-        writes = sum(call.writes for call in calls)
-        reads = len(calls) - writes
-        self._state.begin(reads, writes)
+        state = self._state
+        under_way = [state.writing if call.writes else state.reading for call in calls]
+        for marks in under_way:
+            marks.append(None)
         try:
             results = await self._inner.call_many(calls, return_errors=return_errors)
         except BaseException as error:
-            self._state.end(reads, writes, error)
+            state.ended(error)
             raise
-        self._state.end(reads, writes, next((one for one in results if isinstance(one, BaseException)), None))
+        finally:
+            for marks in under_way:
+                marks.pop()
+        state.ended(next((one for one in results if isinstance(one, BaseException)), None))
         return results
 
     async def listen(self, streams: Mapping[Key, str], *, wait_ms: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -66,6 +67,29 @@ async def test_a_range_is_inclusive(cache: AsyncSessionCache) -> None:
     assert ([entry.seq for entry in rest], rest.cursor) == ([7, 8], None)
     assert (await cache.transcripts.list("s", start=0, stop=0)).messages == []
     assert (await cache.transcripts.list("s", start=11)).messages == []
+
+
+class Few(IntEnum):
+    """A number that says of itself what it likes."""
+
+    TWO = 2
+
+    def __str__(self) -> str:
+        return "two"
+
+
+async def test_an_unusual_number_is_a_number(cache: AsyncSessionCache) -> None:
+    """A member of an enumeration is a number where one is asked for, and the number itself is answered alike."""
+    await _fill(cache, 5)
+    for two in (Few.TWO, 2):
+        page = await cache.transcripts.list("s", last=two)
+        ranged = await cache.transcripts.list("s", start=two, stop=two, limit=two)
+        older = await cache.transcripts.list("s", cursor=page.cursor)
+        assert [one.messages for one in (page, ranged, older)] == [
+            [{"n": 4}, {"n": 5}],
+            [{"n": 2}],
+            [{"n": 2}, {"n": 3}],
+        ]
 
 
 async def test_each_reads_all_in_batches(cache: AsyncSessionCache) -> None:
