@@ -115,7 +115,7 @@ def save(
             learned = KnownSave(write.operation, into.revision, into.metadata_version, given, created, group, has_won)
         return Saved(named, into.revision, first_seq or None, into.last_seq, repeated == b"1", learned)
 
-    is_again = known is not None and payloads and through is None and follows(given, known)
+    is_again = known is not None and through is None and follows(given, known)
     args = (
         *write.args(session),
         given.user,

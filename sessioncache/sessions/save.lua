@@ -4,7 +4,7 @@
 -- appended meanwhile stays. Labels, documents and context updates are set one by one; an empty value removes one.
 -- The shape: version and pin of the incoming group; how many pairs of each kind follow; keep_runtime 1: stored runtime fields stay;
 -- through: the messages replace those up to that number, empty: they are appended; updated_ms: the caller's time, empty: now.
--- last is given only where this save has messages, runtime fields and documents of the same names and no newer group than was answered.
+-- last is given only where this save has runtime fields and documents of the same names and no newer group than was answered.
 --
 -- KEYS
 --   @session
@@ -22,7 +22,7 @@
 -- ERRORS  SCFORGOTTEN SCGONE SCCONFLICT SCLEASE SCLIMIT SCRANGE SCSEALED SCTORN SCSCHEMA
 -- EMITS   session.saved session.expired
 local now = server_now_ms()
-local done = save_again(now)
+local done = last ~= '' and save_again(now)
 if done then return done end
 --- otherwise
 done = save_ordinary(now)

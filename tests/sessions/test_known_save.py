@@ -41,6 +41,23 @@ async def test_a_known_save_answers_the_whole_group(cache: AsyncSessionCache) ->
     assert (saved.outcome, saved.first_seq, saved.revision) == ("stored", 6, 6)
 
 
+async def test_a_known_save_without_messages(cache: AsyncSessionCache) -> None:
+    """Who wrote last and says nothing stores the rest; the numbers of messages stay, also behind one taken away."""
+    saved = await saved_twice(cache)
+    await cache.transcripts.pop("chat")
+    for number in range(3):
+        session = Session(id="chat", title="mine", status=f"{number}")
+        saved = await cache.sessions.save(session, documents={"state": {"n": number}}, known=saved.known)
+        assert (saved.first_seq, saved.last_seq, saved.revision) == (None, 1, 4 + number)
+        stored = await cache.sessions.get("chat")
+        assert stored is not None
+        assert (session.status, session.messages, session.last_seq) == (stored.status, stored.messages, stored.last_seq)
+        assert (stored.status, stored.messages) == (f"{number}", 1)
+        assert (await cache.documents.get("chat")).values == {"state": {"n": number}}
+    saved = await save_again(cache, saved)
+    assert (saved.first_seq, saved.last_seq) == (3, 3)
+
+
 @pytest.mark.parametrize(
     "between",
     [

@@ -225,3 +225,8 @@ def test_an_ordinary_save_takes_the_short_way(engine: Engine, namespace: str) ->
             way.save(Write(f"{number:016x}", Base(), NOW_MS + number), given | {"runtime": ["status", f"{number}"]})
         assert way.again == 3
         assert way.client.hget(way.session.record, "status") == b"6"
+        way.save(
+            Write(f"{7:016x}", Base(), NOW_MS + 7), given | {"runtime": ["status", "7"], "marks": "", "payloads": []}
+        )
+        assert way.again == 4
+        assert way.client.hget(way.session.record, "status") == b"7"
