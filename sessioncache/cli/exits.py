@@ -26,6 +26,7 @@ class Exit(IntEnum):
     REFUSED = 6
     INCOMPLETE = 7
     DEFECT = 70
+    SYSTEM = 74
     INTERRUPTED = 130
 
 
@@ -39,6 +40,7 @@ MEANINGS: Final[dict[Exit, str]] = {
     Exit.REFUSED: "the server refused: somebody was first, a limit, no memory left",
     Exit.INCOMPLETE: "nothing wrong was found, but not all was looked at",
     Exit.DEFECT: "a defect of this program",
+    Exit.SYSTEM: "this machine refused: the output or a file that cannot be written or read, a port in use",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }
 

@@ -10,6 +10,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -195,9 +196,10 @@ class Output:
             self.errors.print(Text.assemble(("warning: ", "yellow"), safe(text)))
 
     def fail(self, text: str, *, code: str, exit_code: int) -> None:
-        """The one sentence that an error prints on stderr."""
-        if self.as_json:
-            sys.stderr.write(json.dumps({"error": code, "message": text, "exit_code": exit_code}) + "\n")
-        else:
-            lines = "\n".join(safe(line) for line in text.splitlines())
-            self.errors.print(Text.assemble(("error: ", "bold red"), lines))
+        """The one sentence that an error prints on stderr; where that cannot be written to, the code has to do."""
+        with suppress(OSError):
+            if self.as_json:
+                sys.stderr.write(json.dumps({"error": code, "message": text, "exit_code": exit_code}) + "\n")
+            else:
+                lines = "\n".join(safe(line) for line in text.splitlines())
+                self.errors.print(Text.assemble(("error: ", "bold red"), lines))

@@ -12,7 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from io import TextIOWrapper
@@ -194,12 +194,20 @@ def _end(error: BaseException, output: Output) -> int:
         case KeyboardInterrupt() | asyncio.CancelledError() | EOFError():
             code = Exit.INTERRUPTED
         case BrokenPipeError():
-            # The reader of our output has seen enough. What Python flushes at its end must go somewhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of our output has seen enough.
+            _drop_output()
             code = Exit.OK
         case SessionCacheError():
             code = exit_code_for(error)
             output.fail(_with_remedy(error), code=error.code, exit_code=code)
+        case OSError():
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _drop_output()
+            code = Exit.SYSTEM
+            where = f"{error.filename}: " if error.filename else ""
+            output.fail(f"{where}{error.strerror or error}", code="system", exit_code=code)
         case _ if type(error).__name__ == "NoArgsIsHelpError":
             # typer brings its own copy of click, whose errors have no public name.
             output.say(str(error))
@@ -208,6 +216,12 @@ def _end(error: BaseException, output: Output) -> int:
             text, word, code = _explain(error, output)
             output.fail(text, code=word, exit_code=code)
     return code
+
+
+def _drop_output() -> None:
+    """What Python flushes at its end must go somewhere."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 OWN_ENDS: dict[type[BaseException], tuple[str, Exit]] = {

@@ -209,6 +209,24 @@ def test_a_reader_that_has_seen_enough(words: tuple[str, ...]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device here")
+@pytest.mark.parametrize("words", [("keys",), ("keys", "--json"), ("--help",), ("--version",)])
+def test_an_output_that_is_full(words: tuple[str, ...]) -> None:
+    """Where the output cannot be written to, one line says so, with a code of its own; it is no defect."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sessioncache", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            env=clean_environment(),
+        )
+    assert done.returncode == 74
+    assert done.stderr.count(b"\n") == 1
+    assert b"No space left on device" in done.stderr
+    assert b"defect" not in done.stderr
+
+
 def test_every_error_has_a_code() -> None:
     """Each exception class ends in a documented code; the most special line of the table comes first."""
     classes = [getattr(errors, name) for name in errors.__all__ if name != "from_script"]
