@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Final, TypedDict, Unpack
+from typing import Final, TypeAlias, TypedDict, Unpack
 
 from sessioncache.client._async import AsyncSessionCache
 from sessioncache.errors import BackendError, BackendUnavailable, InvalidArgument
@@ -32,7 +32,7 @@ from sessioncache.types import SessionId
 from sessioncache.upkeep import ShardLease
 from sessioncache.upkeep.models import NodeMemory, Walk
 
-__all__ = ["HIGH", "LIMIT", "LOW", "ReliefOptions", "run", "run_all"]
+__all__ = ["HIGH", "LIMIT", "LOW", "Places", "ReliefOptions", "run", "run_all"]
 
 JOB: Final = "relieve"
 
@@ -60,6 +60,10 @@ REMOVED: Final = ("evicted", "expired", "vanished")
 FOREVER_MS: Final = 9_007_199_254_740_991
 
 
+Places: TypeAlias = dict[tuple[str, int], Walk]
+"""By namespace and shard: behind which session to go on. It is kept by who calls, for a full server notes nothing."""
+
+
 class ReliefOptions(TypedDict, total=False):
     """What `run` hands on to `run_all`, which says what each means."""
 
@@ -69,6 +73,7 @@ class ReliefOptions(TypedDict, total=False):
     bytes_max: int | None
     lease_ttl_ms: int
     holder: str | None
+    places: Places | None
     progress: Progress | None
     dry_run: bool
 
@@ -81,6 +86,9 @@ class _Source:
     shard: int
     lease: ShardLease | None
     walk: Walk = field(default_factory=Walk)
+    """Behind what was read."""
+    place: Walk = field(default_factory=Walk)
+    """Behind what was chosen."""
     ahead: list[tuple[SessionId, int]] = field(default_factory=list)
     exhausted: bool = False
 
@@ -91,6 +99,21 @@ class _Source:
             self.exhausted = not found
             self.walk = self.walk.after(found)
             self.ahead = found[::-1]
+
+    def take(self) -> tuple[SessionId, int]:
+        """The oldest of those that were read."""
+        taken = self.ahead.pop()
+        self.place = self.place.after([taken])
+        return taken
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """The namespace and the shard."""
+        return self.cache.keys.namespace, self.shard
+
+    def begin(self, places: Places) -> None:
+        """Begin where the run before has ended."""
+        self.walk = self.place = places.get(self.name, self.place)
 
 
 @dataclass(slots=True)
@@ -126,6 +149,7 @@ async def run_all(
     bytes_max: int | None = None,
     lease_ttl_ms: int = LEASE_TTL_MS,
     holder: str | None = None,
+    places: Places | None = None,
     progress: Progress | None = None,
     dry_run: bool = False,
 ) -> Report:
@@ -142,6 +166,8 @@ async def run_all(
         bytes_max: the limit of each server, in bytes; None: its maxmemory, and nothing is done where it has none.
         lease_ttl_ms: how long shards stay claimed by a process that dies meanwhile.
         holder: a name that no other holder of leases has; None: a random one.
+        places: one and the same for each run, so that the next one goes on where the limit has ended this one: sessions
+            that stay, being pinned or leased, are not looked at again and again; None: it begins at the oldest.
         progress: called after every batch.
         dry_run: whether nothing is removed. What sessions would give back is taken from the server's MEMORY USAGE, or
             where that is forbidden from the bytes of their messages.
@@ -161,13 +187,17 @@ async def run_all(
         for node in await _nodes(caches):
             maximum = bytes_max or node.memory.limit
             if node.memory.used <= high * maximum or not maximum:
+                _note([_Source(cache, shard, None) for cache, shard in node.shards], places, is_cut_off=False)
                 continue
             if dry_run:
                 sources = [_Source(cache, shard, None) for cache, shard in node.shards]
             else:
                 sources = await _claim(node, holder or secrets.token_hex(8), lease_ttl_ms)
+            for source in sources:
+                source.begin(places or {})
             try:
                 await _Relief(node, sources, batches, int(low * maximum), lease_ttl_ms).work()
+                _note(sources, places, is_cut_off=not report.done and not batches.room)
             finally:
                 await _give_back(sources)
         return report
@@ -195,6 +225,17 @@ async def _claim(node: _Node, holder: str, ttl_ms: int) -> list[_Source]:
         if lease is not None:
             sources.append(_Source(cache, shard, lease))
     return sources
+
+
+def _note(sources: Sequence[_Source], places: Places | None, *, is_cut_off: bool) -> None:
+    """Where the next run goes on; at the oldest again where nothing has cut this one off."""
+    if places is None:
+        return
+    for source in sources:
+        if is_cut_off:
+            places[source.name] = source.place
+        else:
+            places.pop(source.name, None)
 
 
 async def _give_back(sources: Sequence[_Source]) -> None:
@@ -294,7 +335,7 @@ class _Relief:
         while line and count:
             _at_ms, at = heapq.heappop(line)
             source = self.sources[at]
-            session_id, at_ms = source.ahead.pop()
+            session_id, at_ms = source.take()
             chosen.setdefault(at, {})[session_id] = at_ms
             count -= 1
             await source.fill()
@@ -304,7 +345,7 @@ class _Relief:
 
     async def _is_enough(self) -> bool:
         """After each batch: look at the memory, and hold on to the leases."""
-        if perf_counter() - self.renewed > self.lease_ttl_ms / 3000:
+        if perf_counter() - self.renewed > self.lease_ttl_ms / 10_000:
             for source in self.sources:
                 source.lease = source.lease and await source.cache.upkeep.renew(source.lease, ttl_ms=self.lease_ttl_ms)
             self.renewed = perf_counter()

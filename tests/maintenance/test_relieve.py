@@ -131,6 +131,21 @@ async def test_the_oldest_go_first(measured: AsyncSessionCache) -> None:
     assert await left(measured) == {"s0", *(f"s{number}" for number in range(7, 20))}
 
 
+async def test_a_run_goes_on_where_the_limit_ended_the_one_before(measured: AsyncSessionCache) -> None:
+    """However many at the front stay, for they are pinned, runs that look at few come to those that may go."""
+    await fill(measured, 8)
+    for number in range(8):
+        measured.keys.now_override_ms = next(CLOCK)
+        await measured.sessions.update(f"s{number}", pinned=True)
+    await fill(measured, 12, "t")
+    places: relieve.Places = {}
+    reports = [await relieve.run(measured, high=0.85, low=0.75, limit=4, places=places) for _ in range(4)]
+    assert [report.details.get("evicted", 0) for report in reports] == [0, 0, 4, 0]
+    assert [report.done for report in reports] == [False, False, False, True]
+    assert await left(measured) == {f"s{n}" for n in range(8)} | {f"t{n}" for n in range(4, 12)}
+    assert places == {}
+
+
 async def test_pinned_and_leased_sessions_stay(measured: AsyncSessionCache) -> None:
     """What a person pinned, and what somebody works on under a lease, is passed over."""
     await fill(measured, 20)

@@ -30,6 +30,7 @@ class Relief:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._failures = 0
+        self._places: relieve.Places = {}
 
     async def run(self) -> None:
         """Look every few seconds, as long as the process lives, whatever the servers do."""
@@ -78,6 +79,7 @@ class Relief:
                 limit=settings.relieve_limit,
                 lease_ttl_ms=settings.lease_ttl_ms,
                 holder=office.holder(),
+                places=self._places,
             )
         office.metrics.ended(relieve.JOB, "done" if report.done else "partial")
         if report.changed:
