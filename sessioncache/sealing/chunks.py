@@ -19,7 +19,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -57,6 +57,8 @@ BODY_BYTES: Final = 262_144
 KEPT_MAX: Final = 16
 """Most compressors, and decompressors, that a thread keeps: one a dictionary."""
 WIDTHS: Final = {0: "", 1: "B", 2: "H", 4: "I", 8: "Q"}
+SUMS_KEPT: Final = 2048
+"""Who reads a chunk again adds up the same lengths."""
 OVERHEAD: Final = 32
 """Most bytes of a message in a chunk besides its payload: mark, three numbers and a comma."""
 
@@ -135,7 +137,7 @@ def needed_dictionary(chunk: bytes) -> str | None:
 class OpenChunk:
     """A chunk's messages, each made when it is asked for."""
 
-    __slots__ = ("_body", "_columns", "_is_json", "_lengths", "_payloads_at", "place", "seqs")
+    __slots__ = ("_body", "_columns", "_is_json", "_lengths", "_lengths_width", "_payloads_at", "place", "seqs")
 
     def __init__(self, place: ChunkPlace, body: bytes) -> None:
         """Read where what is.
@@ -151,7 +153,8 @@ class OpenChunk:
         lengths_at = times_at + times_width * count
         self._payloads_at = lengths_at + lengths_width * count
         self._columns = (marks_at, times_at, times_width)
-        self._lengths = _unpacked(body[lengths_at : self._payloads_at], lengths_width, count)
+        self._lengths = body[lengths_at : self._payloads_at]
+        self._lengths_width = lengths_width
         self._is_json = bool(flags & IS_JSON)
         self._body = body
         self.place = place
@@ -160,7 +163,7 @@ class OpenChunk:
         if gaps_width:
             gaps = _unpacked(body[gaps_at:times_at], gaps_width, count)
             self.seqs = [first + index + gap for index, gap in enumerate(gaps)]
-        size = self._payloads_at + sum(self._lengths) + (count - 1 if self._is_json else 0)
+        size = self._payloads_at + _sum(self._lengths, lengths_width, count) + (count - 1 if self._is_json else 0)
         marks_sound = not marks_at or body[marks_at:gaps_at].isascii()
         if not marks_sound or times_width not in WIDTHS or self.seqs[-1] != place.last_seq or size != len(body):
             raise ValueError("its messages do not fill it")
@@ -173,10 +176,11 @@ class OpenChunk:
         """The payloads of those, with commas between; None: they are no JSON. Not copied: they are most of the body."""
         if not self._is_json:
             return None
-        begin = self._payloads_at + sum(self._lengths[:first]) + first
+        lengths, width = self._lengths, self._lengths_width
+        begin = self._payloads_at + _sum(lengths[: first * width], width, first) + first
         end = len(self._body)
         if last < self.place.count:
-            end = begin + sum(self._lengths[first:last]) + last - first - 1
+            end = begin + _sum(lengths[first * width : last * width], width, last - first) + last - first - 1
         return memoryview(self._body)[begin:end]
 
     def entries(self, first: int, last: int) -> list[RawEntry]:
@@ -186,7 +190,8 @@ class OpenChunk:
         marks = body[marks_at : marks_at + count].decode("ascii") if marks_at else "m" * count
         before = _unpacked(body[times_at : times_at + times_width * count], times_width, count)
         step = int(self._is_json)
-        ends = list(accumulate(self._lengths, initial=self._payloads_at))
+        lengths = _unpacked(self._lengths, self._lengths_width, count)
+        ends = list(accumulate(lengths, initial=self._payloads_at))
         payloads = [body[ends[at] + step * at : ends[at + 1] + step * at] for at in range(first, last)]
         times = [newest_ms - ms for ms in before[first:last]]
         columns = zip(self.seqs[first:last], times, payloads, marks[first:last], repeat(None), strict=False)
@@ -301,6 +306,11 @@ def _packed(column: Sequence[int], width: int) -> bytes:
     if sys.byteorder == "big":
         packed.byteswap()
     return packed.tobytes()
+
+
+@lru_cache(maxsize=SUMS_KEPT)
+def _sum(data: bytes, width: int, count: int) -> int:
+    return sum(_unpacked(data, width, count))
 
 
 def _unpacked(data: bytes, width: int, count: int) -> Sequence[int]:

@@ -36,6 +36,8 @@ __all__ = ["Channel", "PushListener"]
 INCOMPLETE: Final = object()
 """What the reader answers where a reply is not complete."""
 
+PUSH: Final = hiredis.PushNotification
+
 WINDOW: Final = 4_096
 """Commands under way on one connection, beyond which callers wait."""
 
@@ -255,7 +257,8 @@ class Channel(asyncio.Protocol):
             self.loop.call_soon(self._flush)
         self._unsent.append(place)
         self._in_flight += place.expected
-        self._unsent_bytes += sum(map(len, place.commands))
+        commands = place.commands
+        self._unsent_bytes += len(commands[0]) if len(commands) == 1 else sum(map(len, commands))
         if at_once or self._unsent_bytes >= WRITE_BYTES:
             self._flush()
 
@@ -289,7 +292,7 @@ class Channel(asyncio.Protocol):
         reader.feed(data, start, min(FEED_BYTES, len(data) - start))
         while self.lost is None and (reply := reader.gets()) is not INCOMPLETE:
             # A push is no reply: it stands between them.
-            if not isinstance(reply, hiredis.PushNotification):
+            if type(reply) is not PUSH:
                 self._hand_over(reply)
             elif self._listener is not None:
                 self._listener.on_push(reply)
