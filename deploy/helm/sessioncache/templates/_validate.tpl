@@ -17,6 +17,9 @@
 {{- end -}}
 
 {{- define "sessioncache.problems.redis" -}}
+{{- if not .Values.namespaces }}
+namespaces is empty: name at least one namespace of sessioncache that the workers look after
+{{- end }}
 {{- $redis := .Values.redis -}}
 {{- $given := list -}}
 {{- if $redis.url -}}{{- $given = append $given "redis.url" -}}{{- end -}}
@@ -32,6 +35,9 @@ no Redis is given: set redis.url or redis.host (or redis.mode and redis.hosts fo
 {{- if not (or $redis.url $redis.urlKey .Values.embedded.enabled) }}
 {{- if and $redis.host (ne $redis.mode "standalone") }}
 redis.mode is {{ $redis.mode }}, which has several nodes: give redis.hosts instead of redis.host
+{{- end }}
+{{- if regexMatch "^[^:]+:[0-9]*$" $redis.host }}
+redis.host is {{ $redis.host }}, a host with a port: the port stands in redis.port
 {{- end }}
 {{- if and $redis.hosts (eq $redis.mode "standalone") }}
 redis.hosts is for Sentinel and Cluster: set redis.mode to one of them, or give redis.host
