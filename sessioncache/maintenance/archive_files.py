@@ -40,6 +40,7 @@ __all__ = [
     "WIDTHS",
     "ArchiveFile",
     "ArchivedSession",
+    "Damaged",
     "PartCounts",
     "archive_files",
     "check_archive_url",
@@ -269,6 +270,12 @@ def archive_files(url: str) -> list[str]:
     return sorted(name for name in system.find(path) if name.endswith((".jsonl", ".jsonl.gz")))
 
 
+class Damaged(str):
+    """Why a file cannot be read on, where it was not just left unfinished: what was in it may be nowhere else."""
+
+    __slots__ = ()
+
+
 def read_archive(url: str, path: str) -> Iterator[ArchivedSession | str]:
     """The whole sessions of a file, and in words what else there is. Blocking."""
     system, _root = _filesystem(url)
@@ -292,8 +299,10 @@ def read_archive(url: str, path: str) -> Iterator[ArchivedSession | str]:
                 elif current is not None:
                     current.parts.append(_part(told))
             is_read = True
-        except (EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except EOFError as error:
             yield f"it cannot be read behind line {number}: {error}"
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            yield Damaged(f"it cannot be read behind line {number}: {error}")
         if current is not None and is_read:
             yield f"session {current.id!r} was not written to its end"
 

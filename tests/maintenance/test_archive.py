@@ -24,7 +24,7 @@ from sessioncache.entities import EntityMention, Relationship
 from sessioncache.freshness import SourceReference, WholeFile
 from sessioncache.importers.formats import Format, source_of, target_of
 from sessioncache.importers.report import Report as ImportReport
-from sessioncache.importers.run import Import
+from sessioncache.importers.run import Import, ImportStopped, OnError
 from sessioncache.maintenance import archive, compact, expire, reconcile
 from sessioncache.maintenance.archive_files import ArchiveFile, archive_files
 from sessioncache.types import datetime_from_ms
@@ -99,10 +99,10 @@ async def everything(cache: AsyncSessionCache, name: str) -> dict[str, Any]:
     }
 
 
-async def bring_back(cache: AsyncSessionCache, folder: Path | str) -> ImportReport:
+async def bring_back(cache: AsyncSessionCache, folder: Path | str, on_error: OnError = OnError.stop) -> ImportReport:
     """Import the archive."""
     source = source_of(Format.archive, folder)
-    work: Import[Any] = Import(source, target_of(Format.archive, cache), cache, form=Format.archive)
+    work: Import[Any] = Import(source, target_of(Format.archive, cache), cache, form=Format.archive, on_error=on_error)
     return await work.run()
 
 
@@ -349,7 +349,7 @@ async def test_without_fsspec(engine: Engine, namespace: str, tmp_path: Path, mo
 
 @pytest.mark.engines("fakeredis")
 async def test_what_is_damaged_is_left_out(engine: Engine, namespace: str, tmp_path: Path) -> None:
-    """A file that was cut off, or is no file of an archive, is told; the whole sessions in it come back."""
+    """The whole sessions of a file that was cut off come back, and it is told; one that is damaged stops an import."""
     async with archiving(engine, namespace, tmp_path) as cache:
         for name in ("a", "b", "c"):
             await cache.transcripts.append(name, [{"n": n, "text": secrets.token_hex(5_000)} for n in range(20)])
@@ -360,9 +360,11 @@ async def test_what_is_damaged_is_left_out(engine: Engine, namespace: str, tmp_p
         data = path.read_bytes()
         path.write_bytes(data[: len(data) * 6 // 10])
         (tmp_path / "other.jsonl").write_text("no JSON at all\n")
-        report = await bring_back(cache, tmp_path)
-        assert report.tally["sessions"]["imported"] == 1
-        assert len(report.notes) == 2
+        with pytest.raises(ImportStopped, match=r"other\.jsonl: it cannot be read behind line 1"):
+            await bring_back(cache, tmp_path)
+        report = await bring_back(cache, tmp_path, OnError.skip)
+        assert (await cache.sessions.count(), report.tally["sessions"]["failed"]) == (1, 1)
+        assert len(report.notes) == 1
 
 
 async def test_a_damaged_count_does_not_keep_others_from_the_archive(

@@ -13,7 +13,14 @@ from datetime import datetime
 from sessioncache.importers.models import SourceSession, Unreadable
 from sessioncache.importers.sources.archived_rooms import ORDER, agreeing
 from sessioncache.importers.sources.reading import Malformed
-from sessioncache.maintenance.archive_files import WIDTHS, ArchivedSession, PartCounts, archive_files, read_archive
+from sessioncache.maintenance.archive_files import (
+    WIDTHS,
+    ArchivedSession,
+    Damaged,
+    PartCounts,
+    archive_files,
+    read_archive,
+)
 from sessioncache.types import datetime_from_ms
 from sessioncache.upkeep.models import StoredPart
 from sessioncache.wire.keys import ROOMS
@@ -69,6 +76,8 @@ class ArchiveSource:
         for path in self._files:
             reading = read_archive(self._url, path)
             while (found := await asyncio.to_thread(next, reading, None)) is not None:
+                if isinstance(found, Damaged):
+                    yield Unreadable(path, found)
                 if isinstance(found, str) or found.id in given:
                     continue
                 newest, where = self._newest.get(found.id, (found, path))
@@ -87,6 +96,8 @@ class ArchiveSource:
         self._newest, self._notes = {}, []
         for path in self._files:
             for found in read_archive(self._url, path):
+                if isinstance(found, Damaged):
+                    continue
                 if isinstance(found, str):
                     self._notes.append(f"{path}: {found}")
                 elif found.id not in self._newest or _is_newer(found, self._newest[found.id][0]):
