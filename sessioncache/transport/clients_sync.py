@@ -21,6 +21,7 @@ from sessioncache.transport.colour_sync import (
     QuickSentinelSSLConnection,
     QuickSSLConnection,
     QuickUnixConnection,
+    RenewingSSLConnection,
     driver_timeout_s,
     sentinel_pool,
 )
@@ -79,7 +80,7 @@ def sentinel_clients(settings: Settings, endpoint: Endpoint) -> tuple[Redis, Red
     """
     sentinel = Sentinel(endpoint.hosts, sentinel_kwargs=sentinel_options(settings, endpoint))
     for asked in sentinel.sentinels if endpoint.tls else ():
-        asked.connection_pool.connection_class = QuickSSLConnection
+        asked.connection_pool.connection_class = RenewingSSLConnection
     connection_class = QuickSentinelSSLConnection if endpoint.tls else QuickSentinelConnection
     options = connection_options(settings, endpoint) | {"connection_class": connection_class}
     options |= sentinel_pool(settings, timeout_s=_wait_s(settings))

@@ -32,6 +32,7 @@ __all__ = [
     "QuickSentinelConnection",
     "QuickSentinelSSLConnection",
     "QuickUnixConnection",
+    "RenewingSSLConnection",
     "driver_timeout_s",
     "exchange",
     "gather",
@@ -73,6 +74,10 @@ class _Renewing:
         self.ssl_context: Any
         self.ssl_context.context = None
         await connection._connect()  # noqa: SLF001 - its own, whose class mypy cannot know
+
+
+class RenewingSSLConnection(_Renewing, SSLConnection):
+    """A TLS connection that packs as the driver does, whose own commands may be two words."""
 
 
 class QuickConnection(_Packing, _Leaving, Connection):

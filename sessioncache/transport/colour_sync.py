@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from redis import Connection, Redis, SSLConnection
+from redis import SSLConnection as RenewingSSLConnection
 from redis import UnixDomainSocketConnection as QuickUnixConnection
 from redis.exceptions import ReadOnlyError, ResponseError
 from redis.sentinel import SentinelManagedConnection as QuickSentinelConnection
@@ -28,6 +29,7 @@ __all__ = [
     "QuickSentinelConnection",
     "QuickSentinelSSLConnection",
     "QuickUnixConnection",
+    "RenewingSSLConnection",
     "driver_timeout_s",
     "exchange",
     "gather",

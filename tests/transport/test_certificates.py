@@ -38,6 +38,39 @@ async def test_replaced_certificates_are_read_again(engine: Engine, tmp_path: Pa
 
 
 @pytest.mark.engines("tls")
+async def test_replaced_certificates_of_sentinels(engine: Engine, tmp_path: Path) -> None:
+    """Servers and Sentinels behind TLS are found, and found again with new certificates."""
+    assert engine.supports("tls")
+    tls = certificates.make(tmp_path)
+    with EmbeddedServer(binary="redis-server", appendonly=False, tls=tls) as server:
+        watched: dict[str, str | int | bool] = {
+            "sentinel monitor": f"main 127.0.0.1 {server.port} 1",
+            "tls-replication": True,
+        }
+        with EmbeddedServer(binary="redis-server", sentinel=True, tls=tls, options=watched) as sentinel:
+            options: dict[str, Any] = {
+                "url": f"rediss+sentinel://127.0.0.1:{sentinel.port}/main",
+                "tls_ca_file": tls.ca,
+                "retry_wait_max_ms": 20,
+            }
+            caches = [AsyncSessionCache.from_url(transport=way, **options) for way in ("multiplex", "redis-py")]
+            sync_cache = SessionCache.from_url(**options)
+            for number in range(2):
+                for cache in caches:
+                    await cache.transcripts.append("s", {"n": number})
+                sync_cache.transcripts.append("s", {"n": number})
+                if number == 0:
+                    server.kill()
+                    sentinel.kill()
+                    certificates.make(tmp_path)
+                    server.start()
+                    sentinel.start()
+            for cache in caches:
+                await cache.aclose()
+            sync_cache.close()
+
+
+@pytest.mark.engines("tls")
 def test_files_that_cannot_work_are_named(engine: Engine, tmp_path: Path) -> None:
     """A file that is not there, holds something else or lacks its key is refused before anything is dialled."""
     assert engine.supports("tls")
