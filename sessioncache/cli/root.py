@@ -113,8 +113,10 @@ class State:
             )
         async with aclosing(cache):
             if "shards" in settings.model_fields_set and settings.shards != cache.keys.shards:
-                async with self.cache():
-                    pass  # refuses it
+                raise ConfigurationError(
+                    f"namespace {settings.namespace!r} has {cache.keys.shards} shards, not {settings.shards}; that was "
+                    f"fixed when it was created: leave out --shards, or set SESSIONCACHE_SHARDS={cache.keys.shards}"
+                )
             yield cache
 
     def _options(self, more: dict[str, Any]) -> dict[str, Any]:

@@ -183,14 +183,27 @@ def test_a_terminal_without_the_characters() -> None:
     assert "caf\\xe9" in out
 
 
+def connections_made(engine: Engine) -> int:
+    """How many connections the server has seen, this one's with them."""
+    assert engine.server is not None
+    told = engine.server.command("INFO", "stats")
+    assert isinstance(told, bytes)
+    (count,) = [line.partition(b":")[2] for line in told.splitlines() if line.startswith(b"total_connections_received")]
+    return int(count)
+
+
 @pytest.mark.engines("valkey")
-def test_a_wrong_shard_count(command: Command, cache: SessionCache) -> None:
-    """Another shard count than the namespace's is exit code 4 and names the right one."""
+def test_a_wrong_shard_count(command: Command, cache: SessionCache, engine: Engine) -> None:
+    """Another shard count than the namespace's is exit code 4 and names the right one; it costs no other connection."""
     assert cache.keys.shards == 4
     for words in (("stats",), ("keys", "--session", "s")):
+        before = connections_made(engine)
         refused = command("--shards", "8", *words)
         assert refused.code == 4
+        assert "has 4 shards, not 8" in refused.err
         assert "SESSIONCACHE_SHARDS=4" in refused.err
+        # One of the two is that of the second look.
+        assert connections_made(engine) - before == 2
 
 
 @pytest.mark.parametrize("words", [("keys",), ("keys", "--json"), ("scripts", "show", "transcripts.append")])
