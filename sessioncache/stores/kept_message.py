@@ -18,7 +18,7 @@ from typing import Any, Final, overload
 
 from pydantic import BaseModel
 
-from sessioncache.stores.stored_model import StoredModel, as_list, dumped, dumped_message
+from sessioncache.stores.stored_model import StoredModel, as_list, dumped, dumped_message, dumped_plain
 from sessioncache.types import JSONObject
 
 __all__ = ["Dumps", "Kept", "KeptMessage", "Prints", "dump_again", "dump_loaded", "fingerprint"]
@@ -304,6 +304,9 @@ def _dump(kind: type[BaseModel], message: object, what: str) -> Kept | JSONObjec
     kept: Kept | None = _slot(_get_kept, message)
     if kept is not None and _are_equal(kept.inner, kept.copies):
         return kept
+    plain = dumped_plain(message)
+    if plain is not None and type(plain.get("role")) is str:
+        return plain
     return dumped_message(kind, message, what=what)
 
 

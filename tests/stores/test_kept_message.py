@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from sessioncache.errors import InvalidArgument
 from sessioncache.stores import RuntimeMessage, RuntimeSession
 from sessioncache.stores.asset_models import ConversationTurn
 from sessioncache.stores.kept_message import Dumps, dump_again, fingerprint
-from sessioncache.stores.stored_model import dumped
+from sessioncache.stores.stored_model import dumped, dumped_plain
 from sessioncache.types import JSONObject
 
 
@@ -44,6 +45,54 @@ def calling(number: object = 1) -> RuntimeMessage:
             "created_at": datetime(2030, 1, 1, tzinfo=UTC),
         }
     )
+
+
+class Role(StrEnum):
+    """A text of a kind of its own."""
+
+    USER = "user"
+
+
+@pytest.mark.parametrize("kind", [RuntimeMessage, ConversationTurn])
+@pytest.mark.parametrize("seed", range(5))
+def test_plain_messages_are_dumped_as_pydantic_dumps_them(kind: type[Any], seed: int) -> None:
+    """Whatever is set, in declared fields and others, what is dumped without pydantic is what it says, in its order."""
+    chance, plain = random.Random(seed), 0
+    given: dict[str, Any] = {"id": "t", "role": "user", "content": "a"}
+    given |= {"timestamp_ms": 5} if kind is ConversationTurn else {}
+    values: list[Any] = [
+        "text",
+        "",
+        "a\ud800",
+        None,
+        None,
+        "x",
+        False,
+        True,
+        0,
+        1,
+        10**20,
+        1.5,
+        0.0,
+        b"b",
+        Role.USER,
+        [],
+        {"a": 1},
+    ]
+    fields = [*kind.model_fields, "more", "another"]
+    for _ in range(400):
+        message = kind.model_validate(given)
+        for name in chance.sample(fields, chance.randrange(4)):
+            if chance.random() < 0.1 and name in message.__dict__:
+                delattr(message, name)
+            else:
+                setattr(message, name, chance.choice(values if chance.random() < 0.5 else values[:6]))
+        found = dumped_plain(message)
+        if found is not None:
+            plain += 1
+            assert repr(found) == repr(message.model_dump(mode="json", warnings=False))
+            assert {*map(type, found.values())} <= {str, bool, int, type(None)}
+    assert plain > 100 or kind is ConversationTurn
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
