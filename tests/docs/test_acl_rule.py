@@ -7,6 +7,7 @@ import re
 import pytest
 
 from sessioncache import AccessDenied, AsyncSessionCache, RetentionPolicy, Session, SessionCache
+from sessioncache.cli.rights import QUEUE_COMMANDS
 from sessioncache.embedded import EmbeddedServer
 from tests.docs.pages import text_of
 
@@ -17,6 +18,14 @@ def documented_rule() -> str:
     found = re.search(r"<!-- acl rule -->\s*```text\s*user (.*?)```", page, re.DOTALL)
     assert found is not None
     return " ".join(found.group(1).split())
+
+
+def test_the_rule_of_the_queue_is_what_doctor_looks_at() -> None:
+    """The documented rights of a worker on its queue are those that `doctor` looks at, which a worker is held to."""
+    found = re.search(r"<!-- queue rule -->\s*```text\s*(.*?)```", text_of("docs/operations.md"), re.DOTALL)
+    assert found is not None
+    granted = {word.removeprefix("+") for word in found.group(1).split() if word.startswith("+")}
+    assert granted == {*QUEUE_COMMANDS, "multi", "exec", "unwatch"}
 
 
 def test_an_agent_can_work_under_the_documented_rule() -> None:
