@@ -6,7 +6,9 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from arq.constants import job_key_prefix
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from sessioncache import AsyncSessionCache, RetentionPolicy
 from sessioncache.embedded import EmbeddedCluster, EmbeddedServer
@@ -142,6 +144,23 @@ async def test_a_node_that_hangs_is_passed_over(namespace: str) -> None:
             assert await asyncio.wait_for(office.queue.redis.zcard(office.queue.name), 20) == 0
         finally:
             silent.resume()
+            await office.aclose()
+
+
+async def test_the_queue_follows_its_slot(namespace: str) -> None:
+    """When the queue's slot moves to another node, a worker loses a connection to that and goes on there."""
+    with EmbeddedCluster(nodes=2, appendonly=False) as cluster:
+        office = Office(load_settings(namespaces=(namespace,)), cache_settings(url=cluster.url))
+        try:
+            await office.queue.look()
+            former = cluster.owner_of(ABORT_SLOT)
+            target = next(node for node in cluster.primaries() if node is not former)
+            await asyncio.to_thread(cluster.migrate_slot, ABORT_SLOT, target)
+            with pytest.raises(RedisConnectionError, match="the slot of the queue has moved"):
+                await office.queue.look()
+            assert await office.queue.put_in([JobId("prune", "ns", 1)]) == [JobId("prune", "ns", 1)]
+            await office.queue.look()
+        finally:
             await office.aclose()
 
 

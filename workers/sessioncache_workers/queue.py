@@ -29,7 +29,7 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.jobs import serialize_job
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import MovedError, OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import MovedError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 
 from sessioncache.errors import BackendError
 from sessioncache.settings import Settings
@@ -262,7 +262,10 @@ class _FollowsSlot(Connection):
         """Read a reply; where it says that another node owns the slot, the connection is given up."""
         try:
             return await super().read_response(*args, **options)
-        except (MovedError, ReadOnlyError) as error:
+        except ResponseError as error:
+            # The driver has a class for MOVED only where its client knows clusters.
+            if not isinstance(error, MovedError | ReadOnlyError) and not str(error).startswith("MOVED "):
+                raise
             await self.disconnect(nowait=True)
             raise RedisConnectionError(f"the slot of the queue has moved: {error}") from error
 
