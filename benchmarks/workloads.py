@@ -133,14 +133,14 @@ def _loads() -> list[Workload]:
     whole: dict[str, Any] = {"sessions": 8, "length": 1000, "last": 1000}
     return [
         Workload("load-1", "load", f"{last}, 1 task", "load", 1, 320),
-        Workload("load-64", "load", f"{last}, 64 tasks", "load", 64, 1280),
+        Workload("load-64", "load", f"{last}, 64 tasks", "load", 64, 5120),
         Workload(
             "load-64-sealed",
             "load",
             f"{last}, 64 tasks, sealed",
             "load",
             64,
-            1280,
+            5120,
             subjects=(OURS,),
             features=(SEALED,),
             options={"sealed": True},
@@ -151,7 +151,7 @@ def _loads() -> list[Workload]:
             f"{last}, 64 tasks, near-cache hit",
             "load",
             64,
-            1280,
+            12800,
             subjects=(OURS,),
             features=(NEAR_CACHE,),
         ),
