@@ -19,6 +19,7 @@ from sessioncache.near import NearCache
 from sessioncache.settings import Settings
 from sessioncache.telemetry import TelemetryHook, Traffic
 from sessioncache.transport.base import AsyncPrepare, AsyncTransport
+from sessioncache.transport.certificates import check_certificates
 from sessioncache.transport.cluster_async import AsyncClusterTransport
 from sessioncache.transport.endpoint import parse_url
 from sessioncache.transport.instrument_async import AsyncInstrumentTransport
@@ -42,9 +43,11 @@ def connect(settings: Settings, near: NearCache | None = None, traffic: Traffic 
         traffic: is told of shared connections, and of what goes over them.
 
     Raises:
-        ConfigurationError: the URL cannot work, or two settings exclude each other.
+        ConfigurationError: the URL or certificates cannot work, or two settings exclude each other.
     """
     endpoint = parse_url(settings)
+    if endpoint.tls:
+        check_certificates(settings)
     is_shared = settings.transport == "multiplex" or (settings.transport == "auto" and settings.durability == "primary")
     if near is not None and not is_shared:
         raise ConfigurationError(

@@ -12,7 +12,6 @@ from urllib.parse import unquote
 
 from sessioncache.errors import ConfigurationError
 from sessioncache.settings import Settings
-from sessioncache.transport.certificates import check_certificates
 
 __all__ = ["Endpoint", "parse_url", "redact_url"]
 
@@ -62,8 +61,7 @@ def parse_url(settings: Settings) -> Endpoint:
 
     Raises:
         ConfigurationError: unknown scheme, no host, a port or database that is no number, a Sentinel URL without its
-            service name, several hosts of one server, or a database other than 0 on a cluster; certificates that cannot
-            be used.
+            service name, several hosts of one server, or a database other than 0 on a cluster.
     """
     shown = redact_url(settings.url)
     scheme, separator, rest = settings.url.partition("://")
@@ -94,8 +92,6 @@ def parse_url(settings: Settings) -> Endpoint:
             f"URL {shown!r} names several hosts, which one server cannot have; write redis+cluster:// or redis+sentinel://"
         )
     service, db = _service_and_db(kind, path, shown)
-    if tls:
-        check_certificates(settings)
     return Endpoint(kind, hosts, tls=tls, username=user, password=key, db=db, service=service)
 
 

@@ -33,6 +33,7 @@ from redis.exceptions import MovedError, OutOfMemoryError, ReadOnlyError, RedisE
 
 from sessioncache.errors import BackendError
 from sessioncache.settings import Settings
+from sessioncache.transport.certificates import check_certificates
 from sessioncache.transport.clients_async import cluster_client, sentinel_clients, server_client
 from sessioncache.transport.colour_async import QuickSSLConnection
 from sessioncache.transport.endpoint import Endpoint, parse_url
@@ -93,10 +94,12 @@ class Queue:
         """Describe the connection; nothing is dialled.
 
         Raises:
-            ConfigurationError: the URL cannot work.
+            ConfigurationError: the URL or certificates cannot work.
         """
         reached = cache if settings.queue_url is None else cache.model_copy(update={"url": settings.queue_url})
         endpoint = parse_url(reached)
+        if endpoint.tls:
+            check_certificates(reached)
         self._tag = CLUSTER_TAG if endpoint.kind == "cluster" else ""
         self.name = self._tag + (settings.queue_name or "sessioncache:queue:" + ",".join(settings.namespaces))
         """Key of the queue."""
